@@ -1,0 +1,51 @@
+# Every target works in a fresh clone on a machine with Python 3.11+ and nothing else: the virtual
+# environment is built on first use and again when pyproject.toml or constraints.txt change.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+ARGS ?=
+
+# pip reads these for the packages and for the build of ours
+export PIP_CONSTRAINT := constraints.txt
+export PIP_BUILD_CONSTRAINT := constraints.txt
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: help demo test lint bench clean
+
+help:
+	@echo 'make demo    sample database, proxy and a guided tour (ARGS=--once: tour only)'
+	@echo 'make test    lint, types, import rules and all tests (ARGS: options for pytest)'
+	@echo 'make lint    lint, types and import rules only'
+	@echo 'make bench   decision and throughput benchmarks (ARGS: options for the benchmark)'
+	@echo 'make clean   remove the virtual environment and caches'
+
+demo: $(VENV)/ready-demo
+	$(BIN)/querywarden demo $(ARGS)
+
+test: lint
+	$(BIN)/python -m pytest -q $(ARGS)
+
+lint: $(VENV)/ready-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/ready-dev
+	$(BIN)/python -m benchmarks $(ARGS)
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+	  { echo 'Python 3.11 or newer is needed; name one: make PYTHON=python3.12' >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/ready-demo: pyproject.toml constraints.txt | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --editable '.[demo]'
+	@touch $@
+
+$(VENV)/ready-dev: pyproject.toml constraints.txt | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --editable '.[demo,test,dev]'
+	@touch $@ $(VENV)/ready-demo

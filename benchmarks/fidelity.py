@@ -1,0 +1,178 @@
+"""Does rewriting keep the meaning? Captured SELECTs through the engine, then undone and compared.
+
+    python -m benchmarks.fidelity
+    python -m benchmarks.fidelity --corpora DIR --show 5 orm tpch
+
+Under rules that let the subject read every relation a statement names, each SELECT is decided.
+`passed`: a text came out and, with policy views put back and caps taken off by an independent
+checker (`benchmarks.undo`), it is the original. `not allowed`: policy forbids it (a function off
+the list, FOR UPDATE, a system table with statistics), whatever its spelling. `unsupported`: the
+rewriter could not do it. `changed`: a text came out that says something else. It must be 0.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import postgast
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks import corpora, stage
+from benchmarks.undo import Expected, difference, equal
+from policies.catalog import Catalog
+from policies.decision import Allow
+from policies.pipeline import Snapshot, decide
+from proxy.embedded import EmbeddedPostgres
+from proxy.introspect import read_catalog
+
+POLICY = frozenset(
+    "RELATION_NOT_ALLOWED FUNCTION_NOT_ALLOWED TYPE_NOT_ALLOWED OPERATOR_NOT_ALLOWED "
+    "SETTING_NOT_ALLOWED WRITE_DISABLED FIELD_NOT_ALLOWED STATEMENT_NOT_ALLOWED".split()
+)
+CATALOG_ROWS = 10_000
+HASH_KEY = b"0" * 32
+
+
+@dataclass(slots=True)
+class Count:
+    """What became of one corpus. `refused`: reason -> how many; `examples`: (reason, message, SQL);
+    `changed`: (original, rewritten, where they differ)."""
+
+    corpus: str
+    total: int = 0
+    passed: int = 0
+    refused: Counter[str] = field(default_factory=Counter)
+    examples: list[tuple[str, str, str]] = field(default_factory=list)
+    changed: list[tuple[str, str, str]] = field(default_factory=list)
+
+    @property
+    def unsupported(self) -> int:
+        """Refused for no reason of policy: what the rewriter could not do."""
+        return sum(n for code, n in self.refused.items() if code not in POLICY)
+
+    @property
+    def not_allowed(self) -> int:
+        """Refused by policy."""
+        return sum(n for code, n in self.refused.items() if code in POLICY)
+
+    @property
+    def share(self) -> float:
+        """Passed, of what policy allows."""
+        return self.passed / max(1, self.total - self.not_allowed)
+
+
+def empty_catalog() -> Catalog:
+    """The catalog of a database with nothing in it: system relations, types, operators."""
+    with EmbeddedPostgres() as server:
+        return asyncio.run(read_catalog(server.dsn()))
+
+
+def count(corpus: str, system: Catalog, directory: Path = corpora.DIRECTORY) -> Count:
+    """Decide and check every SELECT of a corpus."""
+    texts = corpora.selects(corpus, directory)
+    rules, catalog = corpora.permissive(texts, system)
+    snapshot = Snapshot(rules, catalog, HASH_KEY, "fidelity")
+    is_view = _view_of(catalog)
+    result = Count(corpus, total=len(texts))
+    for text in texts:
+        decision = decide(text.encode(), corpora.SUBJECT, snapshot)
+        if not isinstance(decision, Allow):
+            result.refused[decision.reason.code] += 1
+            result.examples.append((decision.reason.code, decision.message, text))
+            continue
+        rewritten = decision.text.decode()
+        cap = _cap(text, decision.statements[0].cap)
+        where = difference(text, rewritten, Expected(cap, is_view))
+        if where:
+            result.changed.append((text, rewritten, where))
+        else:
+            result.passed += 1
+    return result
+
+
+def _cap(text: str, made: int | None) -> int:
+    """How many rows it may give: those of the role, or of catalogs when it reads nothing else."""
+    system = {schema for schema, _ in corpora.relations([text])} <= {*corpora.SYSTEM, "public"}
+    return made if system and made == CATALOG_ROWS else corpora.ROWS
+
+
+def _view_of(catalog: Catalog) -> Callable[[Any, str, str], bool]:
+    """The test `undo` asks for: does this SELECT read just that relation, scoped to the tenant?"""
+
+    def is_view(inner: Any, schema: str, name: str) -> bool:
+        relation = catalog.find(schema, name)
+        if relation is None or len(inner.from_clause) != 1:
+            return False
+        source = inner.from_clause[0].range_var
+        if (source.schemaname, source.relname) != (relation.schema, relation.name):
+            return False
+        if relation.schema in corpora.SYSTEM:
+            return True  # what rows of it are seen depends on what exists; the attacks check that
+        return equal(inner.where_clause, _SCOPE)
+
+    return is_view
+
+
+_SCOPE = (
+    postgast.parse(f"SELECT WHERE tenant_id = '{corpora.TENANT}'")
+    .stmts[0]
+    .stmt.select_stmt.where_clause
+)
+
+
+def _table(counts: Sequence[Count]) -> Table:
+    table = Table("corpus", title="Fidelity of rewriting", title_justify="left")
+    for heading in ("SELECTs", "not allowed", "unsupported", "passed", "of allowed", "changed"):
+        table.add_column(heading, justify="right")
+    table.add_column("refused for")
+    for c in counts:
+        reasons = "\n".join(f"{n:,} {code}" for code, n in c.refused.most_common(3))
+        cells = (c.total, c.not_allowed, c.unsupported, c.passed)
+        figures = (f"{cell:,}" for cell in cells)
+        table.add_row(c.corpus, *figures, f"{c.share:.1%}", f"{len(c.changed)}", reasons)
+    return table
+
+
+def _examples(console: Console, counts: Sequence[Count], number: int) -> None:
+    for c in counts:
+        for code in c.refused:
+            some = [example for example in c.examples if example[0] == code][:number]
+            for _, message, text in some:
+                console.print(f"{c.corpus}: {code}: {message}", markup=False, style="yellow")
+                console.print(f"    {text[:400]!r}", markup=False)
+        for text, rewritten, where in c.changed[:number]:
+            console.print(f"{c.corpus}: CHANGED at {where}", markup=False, style="bold red")
+            console.print(f"    {text!r}\n    {rewritten!r}", markup=False)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print the table; 1 when a statement was changed silently."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.fidelity", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("names", nargs="*", help=f"of {', '.join(corpora.NAMES)}; default: all")
+    parser.add_argument("--corpora", type=Path, default=corpora.DIRECTORY)
+    parser.add_argument("--show", type=int, default=0, metavar="N", help="examples per reason")
+    chosen = parser.parse_args(arguments)
+    names = [n for n in chosen.names or corpora.NAMES if corpora.available(n, chosen.corpora)]
+    if not names:
+        print(f"fidelity: skipped, no corpora in {chosen.corpora} (--corpora DIR)")
+        return 0
+    system = empty_catalog()
+    counts = [count(name, system, chosen.corpora) for name in names]
+    console = Console()
+    console.print(_table(counts))
+    _examples(console, counts, chosen.show)
+    console.print(stage.machine(), style="dim", soft_wrap=True)
+    return 1 if any(c.changed for c in counts) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

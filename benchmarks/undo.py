@@ -1,0 +1,290 @@
+"""Does a rewritten SELECT still say what the original said? An independent answer.
+
+Both texts are read by PostgreSQL's own grammar and their trees are walked side by side. Four
+things may differ, each in one place only: a relation of the original is a derived table of the
+same name here (its policy view), an argument that is looked up in the catalog has a guard around
+it, the outermost LIMIT is lower, GROUP BY has more columns at its end. Everything else must be
+equal. Knows nothing of the rewriter: it imports no part of it, so that a mistake there is not
+repeated here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import postgast
+
+# Where a token stood, and the caches of the parse: no meaning. PostgreSQL's equalfuncs.c ignores
+# the same fields.
+POSITIONS = frozenset(
+    {
+        "location",
+        "name_location",
+        "stmt_location",
+        "stmt_len",
+        "list_start",
+        "list_end",
+        "rexpr_list_start",
+        "rexpr_list_end",
+    }
+)
+_WITH_TIES = postgast.pg_query_pb2.LIMIT_OPTION_WITH_TIES
+_EXPRESSION = postgast.pg_query_pb2.EXPR_SUBLINK
+Message = Any  # protobuf messages: their field names are data here
+Names = frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What the rules of the run should have done: `cap` rows, and which view a relation becomes.
+
+    `view(inner, schema, name)` says whether a derived table's SELECT is the policy view of the
+    relation the original called `schema`.`name` (schema "" when it named none); without it
+    relations stay what they are.
+    """
+
+    cap: int | None
+    view: Callable[[Message, str, str], bool] | None
+
+
+def difference(original: str, rewritten: str, expected: Expected) -> str:
+    """ "" when `rewritten` is `original` with only the permitted edits, else where it is not."""
+    before, after = _only_select(original), _only_select(rewritten)
+    if before is None or after is None:
+        return "not one SELECT"
+    if expected.cap is not None and before.limit_option == _WITH_TIES:
+        after = _inside(after, expected.cap)
+        if after is None:
+            return "limit: WITH TIES without a cap"
+        return next(_compare(before, after, "select", frozenset(), expected), "")
+    limit = _limit(before, after, expected.cap)
+    if limit:
+        return limit
+    for tree in (before, after):
+        tree.ClearField("limit_count")
+        # Without LIMIT the parser leaves the default where LIMIT leaves COUNT.
+        tree.ClearField("limit_option")
+    return next(_compare(before, after, "select", frozenset(), expected), "")
+
+
+def _only_select(text: str) -> Message | None:
+    statements = postgast.parse(text).stmts
+    if len(statements) != 1 or statements[0].stmt.WhichOneof("node") != "select_stmt":
+        return None
+    return statements[0].stmt.select_stmt
+
+
+def _limit(before: Message, after: Message, cap: int | None) -> str:
+    """The outermost LIMIT may only fall to cap + 1: a number, or least(what it was, cap + 1)."""
+    had, has = before.limit_count, after.limit_count
+    if equal(had, has) and before.limit_option == after.limit_option:
+        unchanged = cap is None or ((rows := _number(had)) is not None and rows <= cap)
+        return "" if unchanged else "limit: no cap"
+    if cap is None:
+        return "limit: changed without a cap"
+    if before.limit_option != after.limit_option and _is_limited(before):
+        return "limit: another kind"
+    if not _is_limited(before):
+        return "" if _number(has) == cap + 1 else "limit: not the cap"
+    rows = _number(had)
+    if rows is not None and _number(has) == min(rows, cap + 1):
+        return ""
+    return "" if _is_least(has, had, cap + 1) else "limit: not least(limit, cap)"
+
+
+def _inside(after: Message, cap: int) -> Message | None:
+    """The statement in `SELECT * FROM (...) AS x LIMIT cap + 1`."""
+    shell = postgast.parse(f"SELECT * FROM (SELECT) AS x LIMIT {cap + 1}").stmts[0].stmt
+    if len(after.from_clause) != 1:
+        return None
+    derived, empty = after.from_clause[0].range_subselect, shell.select_stmt.from_clause[0]
+    empty.range_subselect.subquery.CopyFrom(derived.subquery)
+    empty.range_subselect.alias.CopyFrom(derived.alias)
+    return derived.subquery.select_stmt if equal(shell.select_stmt, after) else None
+
+
+def _is_limited(select: Message) -> bool:
+    """LIMIT ALL and LIMIT NULL are an A_Const null: no limit."""
+    count = select.limit_count
+    return bool(count.WhichOneof("node")) and not count.a_const.isnull
+
+
+def _number(node: Message) -> int | None:
+    if node.WhichOneof("node") != "a_const" or node.a_const.WhichOneof("val") != "ival":
+        return None
+    return int(node.a_const.ival.ival)
+
+
+def _is_least(node: Message, first: Message, most: int) -> bool:
+    """least(first, most), each perhaps cast to the bigint that LIMIT wants anyway."""
+    if node.WhichOneof("node") != "min_max_expr" or node.min_max_expr.op != 2:  # IS_LEAST
+        return False
+    args = [_without_bigint(arg) for arg in node.min_max_expr.args]
+    return len(args) == 2 and equal(args[0], _without_bigint(first)) and _number(args[1]) == most
+
+
+def _without_bigint(node: Message) -> Message:
+    while node.WhichOneof("node") == "type_cast":
+        names = [part.string.sval for part in node.type_cast.type_name.names]
+        if names[-1:] != ["int8"]:
+            break
+        node = node.type_cast.arg
+    return node
+
+
+def equal(one: Message, other: Message) -> bool:
+    """Whether two trees are the same but for positions, nothing else permitted."""
+    return not any(_compare(one, other, "", frozenset(), Expected(None, None)))
+
+
+def _compare(a: Message, b: Message, path: str, ctes: Names, expected: Expected) -> Iterator[str]:
+    """Yield each place where b is not a; the first is enough for every caller."""
+    if a.DESCRIPTOR.name == "Node":
+        yield from _compare_nodes(a, b, path, ctes, expected)
+        return
+    if a.DESCRIPTOR.name != b.DESCRIPTOR.name:
+        yield f"{path}: {a.DESCRIPTOR.name} became {b.DESCRIPTOR.name}"
+        return
+    if a.DESCRIPTOR.name == "SelectStmt":
+        if a.HasField("with_clause"):
+            yield from _compare_with(a, b, path, ctes, expected)
+            ctes |= _names(a.with_clause)
+        yield from _compare_fields(a, b, path, ctes, expected, skip={"with_clause"})
+    else:
+        yield from _compare_fields(a, b, path, ctes, expected)
+
+
+def _compare_nodes(
+    a: Message, b: Message, path: str, ctes: Names, expected: Expected
+) -> Iterator[str]:
+    kind, other = a.WhichOneof("node"), b.WhichOneof("node")
+    if kind is None or other is None:
+        if kind != other:
+            yield f"{path}: {kind} became {other}"
+        return
+    if (
+        kind == "range_var"
+        and expected.view is not None
+        and (a.range_var.schemaname or a.range_var.relname not in ctes)
+    ):
+        yield from _compare_relation(a.range_var, b, path, expected.view)
+        return
+    if path.endswith(("func_call.args", "type_cast.arg")) and not _argument(a):
+        b = _argument(b) or b
+        other = b.WhichOneof("node")
+    if kind != other:
+        yield f"{path}: {kind} became {other}"
+        return
+    yield from _compare(getattr(a, kind), getattr(b, kind), f"{path}.{kind}", ctes, expected)
+
+
+def _compare_relation(
+    a: Message, b: Message, path: str, is_view: Callable[[Message, str, str], bool]
+) -> Iterator[str]:
+    """FROM s.users [AS u [(c, …)]] -> FROM (the policy view of s.users) AS users | u [(c, …)]."""
+    if b.WhichOneof("node") != "range_subselect":
+        yield f"{path}: {a.relname} is not confined"
+        return
+    derived = b.range_subselect
+    alias = a.alias.aliasname or a.relname
+    columns = [name.string.sval for name in a.alias.colnames]
+    if derived.lateral or derived.alias.aliasname != alias:
+        yield f"{path}: {a.relname} lost its name"
+    if [name.string.sval for name in derived.alias.colnames] != columns:
+        yield f"{path}: {a.relname} lost its column names"
+    inner = derived.subquery.select_stmt
+    if not is_view(inner, a.schemaname, a.relname):
+        yield f"{path}: {a.relname} became something else than its view"
+    elif inner.from_clause[0].range_var.inh != a.inh:
+        yield f"{path}: {a.relname} gained or lost ONLY"
+
+
+def _argument(node: Message) -> Message | None:
+    """x, when the node is a guard: (SELECT g.c FROM (SELECT (x)::oid) g(c) WHERE ...), or
+    (SELECT NULL::text WHERE (x) IS NULL)."""
+    if node.WhichOneof("node") != "sub_link" or node.sub_link.sub_link_type != _EXPRESSION:
+        return None
+    select = node.sub_link.subselect.select_stmt
+    if not select.from_clause:
+        shell = _select("SELECT NULL::pg_catalog.text WHERE (x) IS NULL")
+        argument = select.where_clause.null_test.arg
+        shell.where_clause.null_test.arg.CopyFrom(argument)
+        return argument if equal(shell, select) else None
+    derived = select.from_clause[0].range_subselect
+    targets, names = derived.subquery.select_stmt.target_list, derived.alias.colnames
+    if len(targets) != 1 or len(names) != 1:
+        return None
+    # the guard bears the column's own name, so that the result column is still called that
+    name = '"' + names[0].string.sval.replace('"', '""') + '"'
+    shell = _select(f"SELECT g.{name} FROM (SELECT (x)::pg_catalog.oid) g({name})")
+    argument = targets[0].res_target.val.type_cast.arg
+    inner = shell.from_clause[0].range_subselect.subquery.select_stmt
+    inner.target_list[0].res_target.val.type_cast.arg.CopyFrom(argument)
+    shell.where_clause.CopyFrom(select.where_clause)
+    return argument if equal(shell, select) else None
+
+
+def _select(text: str) -> Message:
+    return postgast.parse(text).stmts[0].stmt.select_stmt
+
+
+def _names(clause: Message) -> Names:
+    return frozenset(cte.common_table_expr.ctename for cte in clause.ctes)
+
+
+def _compare_with(
+    a: Message, b: Message, path: str, ctes: Names, expected: Expected
+) -> Iterator[str]:
+    """Each CTE sees those before it, or all of them under RECURSIVE (manual, 7.8)."""
+    mine, theirs = list(a.with_clause.ctes), list(b.with_clause.ctes)
+    if len(mine) != len(theirs) or a.with_clause.recursive != b.with_clause.recursive:
+        yield f"{path}.with: another list"
+        return
+    seen = ctes | _names(a.with_clause) if a.with_clause.recursive else ctes
+    for one, other in zip(mine, theirs, strict=True):
+        yield from _compare(one, other, f"{path}.with", seen, expected)
+        seen |= {one.common_table_expr.ctename}
+
+
+def _compare_fields(
+    a: Message,
+    b: Message,
+    path: str,
+    ctes: Names,
+    expected: Expected,
+    skip: Iterable[str] = (),
+) -> Iterator[str]:
+    for field in a.DESCRIPTOR.fields:
+        name = field.name
+        if name in POSITIONS or name in skip:
+            continue
+        mine, theirs = getattr(a, name), getattr(b, name)
+        where = f"{path}.{name}"
+        if field.is_repeated:
+            yield from _compare_lists(list(mine), list(theirs), where, ctes, expected)
+        elif field.message_type is None:
+            if mine != theirs:
+                yield f"{where}: {mine!r} became {theirs!r}"
+        elif a.HasField(name) != b.HasField(name):
+            yield f"{where}: {'lost' if a.HasField(name) else 'gained'}"
+        elif a.HasField(name):
+            yield from _compare(mine, theirs, where, ctes, expected)
+
+
+def _compare_lists(
+    mine: list[Message], theirs: list[Message], path: str, ctes: Names, expected: Expected
+) -> Iterator[str]:
+    if path.endswith(".group_clause") and mine and len(theirs) > len(mine):
+        extra = theirs[len(mine) :]
+        if all(node.WhichOneof("node") == "column_ref" for node in extra):
+            theirs = theirs[: len(mine)]
+    if len(mine) != len(theirs):
+        yield f"{path}: {len(mine)} became {len(theirs)}"
+        return
+    locked = path.endswith(".locked_rels")  # FOR UPDATE OF u: names of the FROM list, no relations
+    for one, other in zip(mine, theirs, strict=True):
+        if locked:
+            ctes |= {one.range_var.relname}
+        yield from _compare(one, other, path, ctes, expected)

@@ -1,0 +1,126 @@
+"""What exists in the upstream database, frozen. Built by `proxy.introspect`; read by every step.
+
+A new Catalog that equals the old one changes nothing, so all parts compare by value.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+# OIDs below this belong to the system (PostgreSQL source, access/transam.h FirstNormalObjectId).
+FIRST_NORMAL_OID = 16384
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A live column. `type` is format_type() without modifiers, e.g. `integer`, `text`,
+    `character varying`, `timestamp with time zone`, `public.user_tier`, `integer[]`."""
+
+    name: str
+    number: int  # attnum
+    type: str
+    type_oid: int
+    not_null: bool = False
+    typmod: int = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """`columns`: every attnum it depends on, expression and predicate included (pg_depend)."""
+
+    oid: int
+    name: str
+    columns: tuple[int, ...]
+    unique: bool = False
+    leading: str = ""  # name of the first plain key column, "" for an expression
+
+
+@dataclass(frozen=True, slots=True)
+class Constraint:
+    """`columns`: every attnum of its own relation it depends on. `references`: relation OID of a
+    foreign key's target (0 otherwise) and `referenced` its attnums there."""
+
+    oid: int
+    name: str
+    kind: str  # pg_constraint.contype: p u f c x n t
+    columns: tuple[int, ...]
+    references: int = 0
+    referenced: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """A table, view, materialised view, partitioned or foreign table, of user or system schemas."""
+
+    oid: int
+    schema: str
+    name: str
+    kind: str  # pg_class.relkind: r p v m f
+    columns: tuple[Column, ...]
+    primary_key: tuple[str, ...] = ()
+    row_estimate: float = -1.0  # pg_class.reltuples
+    indexes: tuple[Index, ...] = ()
+    constraints: tuple[Constraint, ...] = ()
+
+    def column(self, name: str) -> Column | None:
+        """The live column of that name, or None."""
+        for column in self.columns:
+            if column.name == name:
+                return column
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class UserType:
+    """A type outside pg_catalog and information_schema. `parts`: OIDs of the types it is made of
+    (a domain's base, an array's element, a range's subtype)."""
+
+    oid: int
+    schema: str
+    name: str
+    kind: str  # pg_type.typtype: b c d e p r m
+    relation: int = 0  # pg_class OID when it is a relation's row type
+    parts: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """The upstream database as of one moment.
+
+    `search_path`: schemas an unqualified name is looked for in, in order, pg_catalog left out.
+    `leakproof`: (operator name, left type, right type) with pg_proc.proleakproof, types as in
+    Column.type. `user_functions`: names of functions outside pg_catalog and information_schema;
+    `record_functions`: those of them callable as `row.name` (one argument of a row or any type).
+    `user_operators`: operator names defined outside pg_catalog and by no extension.
+    `builtin_types`: names of types in pg_catalog.
+    """
+
+    server_version: int  # e.g. 180000
+    database: str
+    search_path: tuple[str, ...]
+    relations: tuple[Relation, ...]
+    types: tuple[UserType, ...] = ()
+    builtin_types: frozenset[str] = frozenset()
+    leakproof: frozenset[tuple[str, str, str]] = frozenset()
+    user_functions: frozenset[str] = frozenset()
+    record_functions: frozenset[str] = frozenset()
+    user_operators: frozenset[str] = frozenset()
+    role: str = ""
+    role_is_superuser: bool = False
+    schemas: tuple[tuple[int, str], ...] = field(default=())  # (oid, name) of user schemas
+
+    @cached_property
+    def by_name(self) -> dict[tuple[str, str], Relation]:
+        """(schema, name) -> relation."""
+        return {(r.schema, r.name): r for r in self.relations}
+
+    def find(self, schema: str, name: str) -> Relation | None:
+        """The relation PostgreSQL would take for this name; `schema` "" means the search path."""
+        if schema:
+            return self.by_name.get((schema, name))
+        for candidate in ("pg_catalog", *self.search_path):
+            found = self.by_name.get((candidate, name))
+            if found is not None:
+                return found
+        return None

@@ -1,0 +1,99 @@
+"""What the engine answers: Allow or Deny, and the facts a record needs about the statement.
+
+Only `policies.pipeline` makes an `Allow`; only an `Allow` can reach an upstream.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from policies.reasons import Reason
+
+Mode = Literal["enforce", "observe", "bypass"]
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyEffect:
+    """One thing a rule did to the statement: `effect` is scope, mask, hash, hide, cap or fence."""
+
+    rule: str
+    effect: str
+    entity: str
+    column: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known of one statement without any value in it (literals are `$n`)."""
+
+    operation: str = "unknown"  # select, begin, commit, set, show, insert ... lower case
+    capability: str = ""
+    entities: tuple[str, ...] = ()
+    fields_read: tuple[str, ...] = ()  # entity.column, when the text names it
+    fingerprint: str = ""  # libpg_query's, 16 hex digits; "" when the text has no tree
+    sql_template: str = ""
+    rewritten_template: str = ""
+    effects: tuple[PolicyEffect, ...] = ()
+    # what enforcement would have answered, for a statement that ran in observe mode
+    observed: str = ""
+    observed_reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Forget:
+    """SQL that ends protocol-level names: DEALLOCATE, CLOSE, DISCARD. name None: all of them."""
+
+    what: Literal["statement", "portal"]
+    name: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One statement ready to run.
+
+    `sql` is the text for the upstream, UTF-8, without a trailing semicolon. When `cap` is set the
+    text asks for cap + 1 rows and the session hands out cap of them.
+    `hints` maps an upstream SQLSTATE to a hint worth adding to it (visible columns for 42703).
+    """
+
+    sql: bytes
+    facts: Facts
+    cap: int | None = None
+    returns_rows: bool = False
+    forget: Forget | None = None
+    hints: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Allow:
+    """The statements of one text, in order, all permitted. `text` is what is sent: one frame's SQL.
+
+    `statements` is empty for a text with no statement in it (PostgreSQL answers EmptyQuery).
+    """
+
+    statements: tuple[Plan, ...]
+    text: bytes
+    policy_version: str
+    mode: Mode = "enforce"
+
+
+@dataclass(frozen=True, slots=True)
+class Deny:
+    """A refusal: what the client is told and what the record says.
+
+    `fault`: for the log, the place and type of an exception while deciding; never a value.
+    """
+
+    reason: Reason
+    message: str
+    hint: str
+    facts: Facts
+    policy_version: str
+    table: str = ""
+    column: str = ""
+    rule: str = ""
+    fault: str = ""
+
+
+Decision = Allow | Deny

@@ -1,0 +1,175 @@
+"""SQL functions and types a statement may use, by name. What is not listed is refused.
+
+Allowed: functions of pg_catalog that compute from their arguments alone. Guarded: functions that
+look an object up by OID; their argument is wrapped so that objects the subject may not see give
+NULL. Everything else (files, settings, sleeps, signals, locks, large objects, queries from text,
+`has_*_privilege`, which prints its argument, `current_query`, which prints the rewritten text) is
+absent on purpose.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+AGGREGATES = _words("""
+    any_value array_agg avg bit_and bit_or bit_xor bool_and bool_or corr count covar_pop covar_samp
+    cume_dist dense_rank every first_value json_agg json_object_agg jsonb_agg jsonb_object_agg
+    json_agg_strict jsonb_agg_strict json_object_agg_strict json_object_agg_unique
+    json_object_agg_unique_strict jsonb_object_agg_strict jsonb_object_agg_unique
+    jsonb_object_agg_unique_strict lag last_value lead max min mode nth_value ntile percent_rank
+    percentile_cont percentile_disc range_agg range_intersect_agg rank regr_avgx regr_avgy
+    regr_count regr_intercept regr_r2 regr_slope regr_sxx regr_sxy regr_syy row_number stddev
+    stddev_pop stddev_samp string_agg sum var_pop var_samp variance
+""")
+
+_MATHS = _words("""
+    abs acos acosd acosh asin asind asinh atan atan2 atan2d atand atanh cbrt ceil ceiling cos cosd
+    cosh cot cotd degrees div erf erfc exp factorial floor gamma gcd lcm lgamma ln log log10
+    min_scale mod pi power pow radians random random_normal round scale sign sin sind sinh sqrt tan
+    tand tanh trim_scale trunc width_bucket numeric_inc bit_count isfinite
+""")
+
+_TEXT = _words("""
+    ascii bit_length btrim char_length character_length chr concat concat_ws convert_from convert_to
+    decode encode format initcap is_normalized left length like_escape lower lpad ltrim md5
+    normalize octet_length overlay parse_ident position quote_ident quote_literal quote_nullable
+    regexp_count regexp_instr regexp_like regexp_match regexp_matches regexp_replace
+    regexp_split_to_array regexp_split_to_table regexp_substr repeat replace reverse right rpad
+    rtrim sha224 sha256 sha384 sha512 split_part starts_with string_to_array string_to_table strpos
+    substr substring to_ascii to_bin to_hex to_oct translate unicode_assigned unistr upper casefold
+    similar_escape similar_to_escape notlike text_pattern_lt textcat unicode_version
+    get_bit get_byte set_bit set_byte
+""")
+
+_TIME = _words("""
+    age clock_timestamp date date_add date_bin date_part date_subtract date_trunc extract
+    justify_days justify_hours justify_interval make_date make_interval make_time make_timestamp
+    make_timestamptz now overlaps statement_timestamp timeofday timezone to_char to_date to_number
+    to_timestamp transaction_timestamp time timestamp timestamptz interval
+""")
+
+_ARRAYS = _words("""
+    array_append array_cat array_dims array_length array_lower array_ndims array_position
+    array_positions array_prepend array_remove array_replace array_reverse array_sample
+    array_shuffle array_sort array_to_string array_upper cardinality generate_series
+    generate_subscripts trim_array unnest
+    isempty lower_inc lower_inf multirange range_merge upper_inc upper_inf
+    int4range int8range numrange tsrange tstzrange daterange
+    int4multirange int8multirange nummultirange tsmultirange tstzmultirange datemultirange
+""")
+
+_JSON = _words("""
+    array_to_json json json_array_elements json_array_elements_text json_array_length
+    json_build_array json_build_object json_each json_each_text json_extract_path
+    json_extract_path_text json_object json_object_keys json_scalar json_serialize
+    json_strip_nulls json_to_record json_to_recordset json_typeof jsonb_array_elements
+    jsonb_array_elements_text jsonb_array_length jsonb_build_array jsonb_build_object
+    jsonb_contained jsonb_contains jsonb_concat jsonb_delete jsonb_delete_path jsonb_each
+    jsonb_each_text jsonb_exists jsonb_exists_all jsonb_exists_any jsonb_extract_path
+    jsonb_extract_path_text jsonb_insert jsonb_object jsonb_object_keys jsonb_path_exists
+    jsonb_path_exists_tz jsonb_path_match jsonb_path_match_tz jsonb_path_query
+    jsonb_path_query_array jsonb_path_query_array_tz jsonb_path_query_first
+    jsonb_path_query_first_tz jsonb_path_query_tz jsonb_pretty jsonb_set jsonb_set_lax
+    jsonb_strip_nulls jsonb_to_record jsonb_to_recordset jsonb_typeof row_to_json to_json to_jsonb
+""")
+
+_SEARCH = _words("""
+    array_to_tsvector numnode phraseto_tsquery plainto_tsquery querytree setweight strip to_tsquery
+    to_tsvector ts_delete ts_filter ts_headline ts_rank ts_rank_cd ts_rewrite tsvector_to_array
+    websearch_to_tsquery
+""")
+
+_OTHER = _words("""
+    coalesce current_database current_schema current_schemas gen_random_uuid uuidv4 uuidv7
+    uuid_extract_timestamp uuid_extract_version num_nonnulls num_nulls nullif greatest least
+    pg_backend_pid pg_client_encoding pg_column_size pg_encoding_to_char pg_char_to_encoding
+    getdatabaseencoding pg_get_userbyid pg_is_in_recovery pg_is_other_temp_schema
+    pg_my_temp_schema pg_options_to_table pg_size_pretty pg_typeof
+    pg_advisory_unlock_all version acldefault aclexplode makeaclitem record_out textin hash_record
+    family host hostmask masklen netmask network abbrev broadcast inet_merge inet_same_family
+    set_masklen area box center circle diagonal diameter height isclosed isopen line lseg npoints
+    path pclose point polygon popen radius slope width bpchar name text varchar bool int2 int4
+    int8 float4 float8 numeric oid
+""")
+
+ALLOWED = AGGREGATES | _MATHS | _TEXT | _TIME | _ARRAYS | _JSON | _SEARCH | _OTHER
+
+# Allowed for constant arguments, which must be settings a client may read or change anyway.
+SETTING_READERS = frozenset({"current_setting"})
+SETTING_WRITERS = frozenset({"set_config"})
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """Which argument of a function is looked up, and what kind of object it is."""
+
+    argument: int
+    kind: str  # relation, whole_relation, constraint, type, system, nothing, no_text
+
+
+GUARDED: dict[str, Guard] = {
+    "pg_table_is_visible": Guard(0, "relation"),
+    "pg_get_indexdef": Guard(0, "relation"),
+    "pg_get_partkeydef": Guard(0, "relation"),
+    "pg_get_expr": Guard(1, "relation"),
+    "pg_get_constraintdef": Guard(0, "constraint"),
+    "format_type": Guard(0, "type"),
+    "pg_type_is_visible": Guard(0, "type"),
+    "col_description": Guard(0, "whole_relation"),
+    "obj_description": Guard(0, "whole_relation"),
+    "pg_function_is_visible": Guard(0, "system"),
+    "pg_operator_is_visible": Guard(0, "system"),
+    "pg_opclass_is_visible": Guard(0, "system"),
+    "pg_opfamily_is_visible": Guard(0, "system"),
+    "pg_collation_is_visible": Guard(0, "system"),
+    "pg_conversion_is_visible": Guard(0, "system"),
+    "pg_ts_config_is_visible": Guard(0, "system"),
+    "pg_ts_dict_is_visible": Guard(0, "system"),
+    "pg_ts_parser_is_visible": Guard(0, "system"),
+    "pg_ts_template_is_visible": Guard(0, "system"),
+    "pg_get_function_arguments": Guard(0, "system"),
+    "pg_get_function_identity_arguments": Guard(0, "system"),
+    "pg_get_function_result": Guard(0, "system"),
+    "pg_get_function_sqlbody": Guard(0, "nothing"),
+    "pg_statistics_obj_is_visible": Guard(0, "nothing"),
+    "pg_get_functiondef": Guard(0, "nothing"),
+    "pg_get_ruledef": Guard(0, "nothing"),
+    "pg_get_triggerdef": Guard(0, "nothing"),
+    "pg_get_viewdef": Guard(0, "nothing"),
+    "pg_get_statisticsobjdef": Guard(0, "nothing"),
+    "pg_get_statisticsobjdef_columns": Guard(0, "nothing"),
+    "pg_partition_ancestors": Guard(0, "nothing"),
+    "pg_relation_is_publishable": Guard(0, "nothing"),
+    "pg_table_size": Guard(0, "nothing"),
+    "pg_relation_size": Guard(0, "nothing"),
+    "pg_total_relation_size": Guard(0, "nothing"),
+    "shobj_description": Guard(0, "nothing"),
+    "pg_get_serial_sequence": Guard(0, "no_text"),
+}
+
+# Casts that look an object up by name or OID: type -> guard kind for operands read from a row.
+LOOKUP_TYPES: dict[str, str] = {
+    "regclass": "relation",
+    "regtype": "type",
+    "regproc": "system",
+    "regprocedure": "system",
+    "regoper": "system",
+    "regoperator": "system",
+    "regcollation": "system",
+    "regnamespace": "schema",
+}
+
+# Types of pg_catalog no statement of a client needs to name.
+REFUSED_TYPES = _words("""
+    regrole cstring internal language_handler trigger event_trigger fdw_handler index_am_handler
+    table_am_handler tsm_handler pg_ddl_command refcursor xid8 txid_snapshot pg_snapshot
+""")
+
+# Functions whose result is as long as an argument says, and which argument that is.
+SIZED: dict[str, int] = {"repeat": 1, "lpad": 1, "rpad": 1}
+LONGEST = 100_000  # characters

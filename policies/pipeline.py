@@ -1,0 +1,252 @@
+"""decide(text, subject, snapshot): the steps in their order. Any exception is a Deny.
+
+The only file that makes an Allow, and so the only way for a text to reach an upstream.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from policies import grammar
+from policies.catalog import Catalog
+from policies.decision import Allow, Decision, Deny, Facts, Mode, Plan, PolicyEffect
+from policies.grammar import Raw
+from policies.reasons import INTERNAL_ERROR, SYNTAX_ERROR, Refusal
+from policies.rules import RuleSet
+from policies.statement import Statement
+from policies.steps.admit import admit, too_complex
+from policies.steps.authorize import authorize
+from policies.steps.cap import cap
+from policies.steps.confine import confine
+from policies.steps.generate import generate
+from policies.steps.parse import parse
+from policies.steps.prove import prove
+from policies.steps.read import read, refuse_kind
+from policies.steps.resolve import resolve
+from policies.steps.utility import write_utility
+from policies.subject import Subject
+from policies.views import Views
+
+STEPS: tuple[Callable[[Statement], None], ...] = (
+    read,
+    parse,
+    resolve,
+    authorize,
+    confine,
+    cap,
+    generate,
+    prove,
+)
+
+_MOST_VIEWS = 1000  # subjects whose compiled views are kept
+
+
+@dataclass(frozen=True, eq=False)
+class Snapshot:
+    """Rules and catalog of one moment; every decision is made against exactly one.
+
+    `version` names the rules in records. Compiled views hang on it, so a new snapshot starts clean.
+    """
+
+    rules: RuleSet
+    catalog: Catalog
+    hash_key: bytes
+    version: str
+    _views: dict[Subject, Views] = field(default_factory=dict)
+
+    def views(self, subject: Subject) -> Views:
+        """The subject's policy views, compiled once."""
+        found = self._views.get(subject)
+        if found is None:
+            if len(self._views) >= _MOST_VIEWS:
+                self._views.clear()
+            found = Views(self.rules, self.catalog, subject, self.hash_key)
+            self._views[subject] = found
+        return found
+
+
+def decide(text: bytes, subject: Subject, snapshot: Snapshot) -> Decision:
+    """What happens to a text (one or more statements) of this subject. Never raises."""
+    mode = snapshot.rules.mode(subject.roles)
+    decision = _enforced(text, subject, snapshot)
+    if mode == "enforce":
+        return decision
+    return _forwarded(text, decision, mode, snapshot)
+
+
+def _enforced(text: bytes, subject: Subject, snapshot: Snapshot) -> Decision:
+    facts = Facts()
+    try:
+        admit(text)
+        raws = grammar.parse(text)
+        plans = []
+        for raw in raws:
+            facts = _facts_before(raw)
+            plans.append(_plan(raw, facts, subject, snapshot))
+        joined = b"\n;".join(plan.sql for plan in plans)
+        return Allow(tuple(plans), joined, snapshot.version)
+    except Refusal as refusal:
+        return _deny(refusal, facts, snapshot)
+    except (grammar.TooDeep, RecursionError):
+        return _deny(too_complex(), facts, snapshot)
+    except grammar.GrammarError as error:
+        return _deny(Refusal(SYNTAX_ERROR, str(error)), facts, snapshot)
+    except Exception as error:  # fail closed: a fault while deciding is a refusal
+        return Deny(
+            INTERNAL_ERROR,
+            "the statement could not be decided, so it is refused",
+            "this is a fault of the proxy; its log names the place",
+            facts,
+            snapshot.version,
+            fault=_place(error),
+        )
+
+
+def _place(error: Exception) -> str:
+    """Type and innermost place of an exception; its message may hold values, so it stays out."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    where = ""
+    if trace is not None:
+        code = trace.tb_frame.f_code
+        where = f" at {code.co_filename.rpartition('/')[2]}:{trace.tb_lineno} in {code.co_name}"
+    return f"{type(error).__name__}{where}"
+
+
+def _plan(raw: Raw, facts: Facts, subject: Subject, snapshot: Snapshot) -> Plan:
+    statement = Statement(
+        text=raw.text,
+        offset=raw.start,
+        kind=raw.kind,
+        node=raw.node,
+        subject=subject,
+        views=snapshot.views(subject),
+        catalog=snapshot.catalog,
+        budget=snapshot.rules.budget(subject.roles),
+        operation=facts.operation,
+    )
+    if raw.kind == "SelectStmt":
+        for step in STEPS:
+            step(statement)
+    elif write_utility(statement):
+        prove(statement)
+    else:
+        raise refuse_kind(raw.kind)
+    return Plan(
+        sql=statement.output,
+        facts=_facts_after(facts, statement),
+        cap=statement.cap,
+        returns_rows=raw.kind in ("SelectStmt", "VariableShowStmt"),
+        forget=statement.forget,
+        hints=_hints(statement),
+    )
+
+
+_OPERATIONS = {
+    "SelectStmt": "select",
+    "InsertStmt": "insert",
+    "UpdateStmt": "update",
+    "DeleteStmt": "delete",
+    "MergeStmt": "merge",
+    "CopyStmt": "copy",
+    "ExplainStmt": "explain",
+    "DoStmt": "do",
+    "CallStmt": "call",
+}
+
+
+def _facts_before(raw: Raw) -> Facts:
+    """What is known before any step: enough for the record of a refusal."""
+    return Facts(
+        operation=_OPERATIONS.get(raw.kind, "utility"),
+        fingerprint=grammar.fingerprint(raw.text),
+        sql_template=grammar.template(raw.text, raw.kind),
+    )
+
+
+def _facts_after(facts: Facts, statement: Statement) -> Facts:
+    effects = {e: None for use in statement.uses for e in use.view.effects}
+    if statement.fenced:
+        for use in statement.uses:
+            if use.view.scoped:
+                effects[PolicyEffect("fence", "fence", use.view.name)] = None
+    if statement.cap is not None:
+        effects[PolicyEffect("budget.rows", "cap", "")] = None
+    views = {use.view.name: use.view for use in statement.uses}
+    return replace(
+        facts,
+        operation=statement.operation,
+        capability=statement.capability,
+        entities=tuple(views),
+        fields_read=_fields_read(statement),
+        rewritten_template=grammar.template(statement.output, statement.kind),
+        effects=tuple(effects),
+    )
+
+
+def _fields_read(statement: Statement) -> tuple[str, ...]:
+    """entity.column for every column the text names of an entity it reads."""
+    by_alias = {}
+    for use in statement.uses:
+        node = use.relation.node
+        by_alias[node.get("alias", {}).get("aliasname", node["relname"])] = use.view
+    found: dict[str, None] = {}
+    for parts in statement.reading.columns:
+        if len(parts) > 1 and parts[-2] in by_alias:
+            candidates = [by_alias[parts[-2]]]
+        elif len(parts) == 1:
+            candidates = list(by_alias.values())
+        else:
+            continue
+        for view in candidates:
+            if parts[-1] in view.columns:
+                found[f"{view.name}.{parts[-1]}"] = None
+    return tuple(sorted(found))
+
+
+def _hints(statement: Statement) -> dict[str, str]:
+    """For an unknown column: what there is instead. It names only what the subject sees."""
+    lists = [f"{use.view.name} has: {', '.join(use.view.columns)}" for use in statement.uses]
+    return {"42703": "; ".join(dict.fromkeys(lists))} if lists else {}
+
+
+def _deny(refusal: Refusal, facts: Facts, snapshot: Snapshot) -> Deny:
+    return Deny(
+        reason=refusal.reason,
+        message=refusal.message,
+        hint=refusal.hint,
+        facts=facts,
+        policy_version=snapshot.version,
+        table=refusal.table,
+        column=refusal.column,
+        rule=refusal.rule,
+    )
+
+
+def _forwarded(text: bytes, decision: Decision, mode: Mode, snapshot: Snapshot) -> Decision:
+    """observe and bypass: the client's own text, with what enforcement would have done."""
+    if isinstance(decision, Deny):
+        if decision.reason.code in ("INVALID_TEXT", "TOO_LARGE", "INTERNAL_ERROR"):
+            return decision  # such a text has no statements to record
+        observed = ("deny", decision.reason.code)
+        known = [replace(decision.facts, observed=observed[0], observed_reason=observed[1])]
+    else:
+        known = [
+            replace(plan.facts, observed="rewrite" if plan.facts.effects else "allow")
+            for plan in decision.statements
+        ]
+    try:
+        raws = grammar.parse(text)
+    except (grammar.GrammarError, grammar.TooDeep):
+        raws = ()
+    pieces = [raw.text for raw in raws] or [text]
+    facts = known if len(known) == len(pieces) else known[-1:] * len(pieces)
+    plans = tuple(
+        Plan(sql=piece, facts=fact) for piece, fact in zip(pieces, facts, strict=True)
+    )
+    if not raws and isinstance(decision, Allow):
+        plans = ()  # only comments and blanks
+    return Allow(plans, text, snapshot.version, mode)
+

@@ -1,0 +1,206 @@
+"""What is permitted: the rules file as one frozen value, and the questions the engine asks it.
+
+Parses text; reading files is `proxy.rules_file`. Knows no catalog and no SQL.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from pydantic import Field, ValidationError
+
+from policies.decision import Mode
+from policies.rules_checks import check, table_of
+from policies.rules_columns import ColumnRule, is_glob, matches
+from policies.rules_errors import (
+    CREDENTIALS_GO_ELSEWHERE,
+    PUT_CREDENTIALS_THERE,
+    Finding,
+    Location,
+    Problem,
+    RulesError,
+    did_you_mean,
+    looks_secret,
+    translate,
+)
+from policies.rules_models import PROFILES, RulesFile, fields_at, json_schema, milliseconds
+from policies.rules_text import Document, merge, read_yaml
+from policies.subject import Subject
+
+__all__ = ["Budget", "RuleSet", "RulesError", "json_schema", "parse", "parse_all"]
+
+_STRICTEST_FIRST: tuple[Mode, ...] = ("enforce", "observe", "bypass")
+_OPENNESS = {"deny": 0, "mask": 1, "hash": 1, "show": 2}
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """Limits of one statement."""
+
+    rows: int
+    time_ms: int
+
+
+class RuleSet(RulesFile):
+    """Rules that passed every check; `text_hash` is 12 hex digits over the text they came from."""
+
+    text_hash: str = Field(pattern=r"^[0-9a-f]{12}$")
+
+    @cached_property
+    def _subjects_by_login(self) -> dict[str, Subject]:
+        return {
+            entry.login: Subject(
+                login=entry.login,
+                tenant=entry.tenant,
+                user_id=entry.user_id,
+                roles=entry.roles,
+                attributes=tuple(sorted(entry.attributes.items())),
+            )
+            for entry in self.subjects
+        }
+
+    @cached_property
+    def _entities_by_table(self) -> dict[tuple[str, str], str]:
+        return {table_of(n, entity): n for n, entity in self.entities.items() if entity.visible}
+
+    def subject(self, login: str) -> Subject | None:
+        """Who a login is, or None for a login the rules do not know."""
+        return self._subjects_by_login.get(login)
+
+    def entity_tables(self) -> dict[tuple[str, str], str]:
+        """(schema, table) -> entity name; hidden entities are left out, they do not exist."""
+        return self._entities_by_table
+
+    def selectable(self, roles: Iterable[str]) -> dict[str, tuple[str, ...]]:
+        """Entity name -> the capabilities that permit reading it, in the order of roles."""
+        found: dict[str, tuple[str, ...]] = {}
+        granted = [c for name in roles if name in self.roles for c in self.roles[name].can]
+        for capability in dict.fromkeys(granted):
+            for entity in self.capabilities[capability].select:
+                if self.entities[entity].visible:
+                    found[entity] = (*found.get(entity, ()), capability)
+        return found
+
+    def mode(self, roles: Iterable[str]) -> Mode:
+        """The strictest mode of these roles; no role, or an unknown one, means enforce."""
+        modes = {self.roles[name].mode if name in self.roles else "enforce" for name in roles}
+        return next((mode for mode in _STRICTEST_FIRST if mode in modes), "enforce")
+
+    def budget(self, roles: Sequence[str]) -> Budget:
+        """The largest limit any of these roles states, else the profile's."""
+        profile = PROFILES[self.profile]
+        stated = [self.roles[name].budget for name in roles if name in self.roles]
+        rows = [budget.rows for budget in stated if budget.rows is not None]
+        times = [milliseconds(budget.time) for budget in stated if budget.time is not None]
+        return Budget(max(rows, default=profile.rows), max(times, default=profile.time_ms))
+
+    def column_rule(self, entity: str, column: str) -> ColumnRule:
+        """How a column appears: its exact name, else its strictest glob, else the defaults, else
+        shown. Raises KeyError for an unknown entity."""
+        listed = self.entities[entity].columns
+        where = f"entities.{entity}.columns"
+        if column in listed:
+            return replace(listed[column], rule=f"{where}.{column}")
+        globs = [name for name in listed if is_glob(name) and matches(name, column)]
+        if globs:
+            strictest = min(globs, key=lambda name: _OPENNESS[listed[name].kind])
+            return replace(listed[strictest], rule=f"{where}.{strictest}")
+        return self._default_rule(column)
+
+    def _default_rule(self, column: str) -> ColumnRule:
+        for pattern in self.defaults.deny_columns:
+            if matches(pattern, column):
+                return ColumnRule("deny", rule="defaults.deny_columns")
+        for pattern, mask in self.defaults.mask_columns.items():
+            if matches(pattern, column):
+                rule = f"defaults.mask_columns.{pattern}"
+                if PROFILES[self.profile].sensitive == "deny":
+                    return ColumnRule("deny", rule=rule)
+                return ColumnRule("mask", mask=mask, rule=rule)
+        return ColumnRule("show")
+
+    def warnings(self) -> tuple[str, ...]:
+        """What deserves a loud word at load: roles that do not enforce, and who has them."""
+        said = []
+        for name, role in self.roles.items():
+            if role.mode == "enforce":
+                continue
+            logins = [s.login for s in self.subjects if self.mode(s.roles) == role.mode]
+            who = ", ".join(login for login in logins if name in self._roles_of(login))
+            said.append(
+                f"role {name} is in mode {role.mode}: its statements are forwarded as written"
+                f" (logins: {who or 'none'})"
+            )
+        return tuple(said)
+
+    def _roles_of(self, login: str) -> tuple[str, ...]:
+        return self._subjects_by_login[login].roles
+
+
+def parse(text: str, name: str) -> RuleSet:
+    """The rules in one file's text; `name` is the file's name in messages. Raises RulesError."""
+    return parse_all([(name, text)])
+
+
+def parse_all(files: Sequence[tuple[str, str]]) -> RuleSet:
+    """The rules in several files' (name, text), each holding a part. Raises RulesError with every
+    problem found; when the files cannot be read as YAML, with those of that kind only."""
+    documents: list[Document] = []
+    broken: list[Problem] = []
+    for name, text in files:
+        try:
+            documents.append(read_yaml(text, name))
+        except RulesError as error:
+            broken += error.problems
+    document = merge(documents)
+    if broken:
+        raise RulesError([*broken, *document.problems])
+    rules, findings = _validate(document)
+    if document.problems or findings or rules is None:
+        # what YAML could not give is reported once, not again as a missing or wrong value
+        taken = {problem.field for problem in document.problems}
+        found = [document.problem(finding) for finding in findings]
+        fresh = [p for p in found if p.field not in taken]
+        raise RulesError([*document.problems, *fresh])
+    digest = hashlib.sha256()
+    for _, text in files:
+        content = text.encode("utf-8", "surrogatepass")
+        digest.update(len(content).to_bytes(8, "big") + content)
+    fields = {name: getattr(rules, name) for name in RulesFile.model_fields}
+    return RuleSet(**fields, text_hash=digest.hexdigest()[:12])
+
+
+def _validate(document: Document) -> tuple[RulesFile | None, list[Finding]]:
+    try:
+        rules = RulesFile.model_validate(document.data)
+    except ValidationError as error:
+        return None, list(_findings(error, document))
+    return rules, check(rules)
+
+
+def _findings(error: ValidationError, document: Document) -> Iterator[Finding]:
+    details = error.errors(include_url=False)
+    unknown = [d["loc"] for d in details if d["type"] == "extra_forbidden"]
+    later = {at[:-1] for at in unknown if at[-1] in fields_at(at[:-1])[1]}
+    for detail in details:
+        location = detail["loc"]
+        if detail["type"] == "extra_forbidden":
+            yield _unknown_field(location)
+        elif location[-1:] == ("[key]",) and location not in document.places:
+            yield replace(translate({**detail, "loc": location[:-1]}), at_key=True)
+        elif detail["type"] != "missing" or location[:-1] not in later:
+            # a field of a later version stands in for those it would replace (jwt for login)
+            yield translate(detail)
+
+
+def _unknown_field(location: Location) -> Finding:
+    name = str(location[-1])
+    known, later = fields_at(location[:-1])
+    if looks_secret(name):
+        return Finding(location, CREDENTIALS_GO_ELSEWHERE, PUT_CREDENTIALS_THERE, at_key=True)
+    if name in later:
+        return Finding(location, "is not available in this version", "remove it", at_key=True)
+    return Finding(location, "unknown field", did_you_mean(name, known), at_key=True)

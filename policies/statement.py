@@ -1,0 +1,114 @@
+"""The value that flows through the steps: one statement, what is known of it, what is done to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from sqlglot import exp
+
+from policies import grammar
+from policies.catalog import Catalog
+from policies.decision import Forget
+from policies.grammar import Node, Token
+from policies.rules import Budget
+from policies.subject import Subject
+from policies.views import PolicyView, Views
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """A RangeVar PostgreSQL's grammar found. `place`: byte offset in the statement; `with_query`:
+    it names a WITH query, not a relation."""
+
+    node: Node
+    place: int
+    with_query: bool
+
+
+@dataclass(frozen=True, slots=True)
+class GuardUse:
+    """An operand whose object must be visible: byte range in the statement, the kind, and the
+    name PostgreSQL gives a result column made of it."""
+
+    start: int
+    end: int
+    kind: str
+    name: str = "oid"
+
+
+@dataclass(slots=True)
+class Reading:
+    """What PostgreSQL's grammar says the statement names."""
+
+    relations: list[Relation] = field(default_factory=list)
+    functions: list[tuple[Node, tuple[str, ...]]] = field(default_factory=list)
+    casts: list[Node] = field(default_factory=list)
+    types: list[Node] = field(default_factory=list)
+    operators: list[tuple[str, ...]] = field(default_factory=list)
+    columns: list[tuple[str, ...]] = field(default_factory=list)
+    attributes: list[str] = field(default_factory=list)  # x in (row).x
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Where sqlglot found a relation's name: byte range of `[ONLY] [schema.]name`."""
+
+    place: int  # of the name itself
+    start: int
+    end: int
+    table: exp.Table
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """One place at which a relation is read, and the view that stands there instead."""
+
+    site: Site
+    relation: Relation
+    view: PolicyView
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """Replace `text[start:end]`. `rank` orders edits that start at the same place."""
+
+    start: int
+    end: int
+    text: str
+    rank: int = 0
+
+
+@dataclass(slots=True)
+class Statement:
+    """One statement on its way. `text` is its own bytes, `node` PostgreSQL's tree of it with places
+    relative to `offset`."""
+
+    text: bytes
+    offset: int
+    kind: str
+    node: Node
+    subject: Subject
+    views: Views
+    catalog: Catalog
+    budget: Budget
+    reading: Reading = field(default_factory=Reading)
+    sites: list[Site] = field(default_factory=list)
+    uses: list[Use] = field(default_factory=list)
+    guards: list[GuardUse] = field(default_factory=list)
+    edits: list[Edit] = field(default_factory=list)
+    fenced: bool = False
+    capability: str = ""
+    operation: str = "unknown"
+    rows: int | None = None  # the most rows the subject may have of this statement
+    cap: int | None = None  # the same, when the result may exceed it and must be cut
+    forget: Forget | None = None
+    output: bytes = b""
+    utility: bool = False  # decided by its kind alone; `output` is set by the step that read it
+    _tokens: list[Token] | None = None
+
+    @property
+    def tokens(self) -> list[Token]:
+        """PostgreSQL's tokens of the text, scanned once. Raises GrammarError."""
+        if self._tokens is None:
+            self._tokens = grammar.tokens(self.text)
+        return self._tokens

@@ -1,0 +1,98 @@
+"""cap: the outermost result is limited to one row more than the subject may have.
+
+    SELECT a FROM t              ->  SELECT a FROM t LIMIT 101
+    SELECT a FROM t LIMIT $1     ->  SELECT a FROM t LIMIT LEAST(($1)::bigint, 101)
+    ... FETCH FIRST 5 ROWS WITH TIES  ->  SELECT * FROM (...) AS querywarden LIMIT 101
+
+The extra row tells that there were more; the session swallows it. An own limit within the cap is
+left alone. LEAST ignores NULL, so LIMIT NULL is capped too.
+"""
+
+from __future__ import annotations
+
+from policies.grammar import Node, Token
+from policies.reasons import UNSUPPORTED_SYNTAX, Refusal
+from policies.statement import Edit, Statement
+
+WRAP = ("SELECT * FROM (", "\n) AS querywarden")
+_END_OF_LIMIT = frozenset({"OFFSET", "FOR", "FETCH", "ASCII_59"})
+
+
+def cap(statement: Statement) -> None:
+    """Add the edit that limits the result, and set `statement.cap` when one was needed."""
+    if statement.rows is None:
+        return
+    node, most = statement.node, statement.rows + 1
+    asked = own_limit(node)
+    ties = node.get("limitOption") == "LIMIT_OPTION_WITH_TIES"
+    if asked is not None and 0 <= asked < most and not ties:
+        return
+    statement.cap = statement.rows
+    end = len(statement.text)
+    if ties:
+        statement.edits.append(Edit(0, 0, WRAP[0], rank=-(1 << 40)))
+        statement.edits.append(Edit(end, end, f"{WRAP[1]} LIMIT {most}", rank=1 << 40))
+        return
+    if "limitCount" not in node:
+        statement.edits.append(Edit(end, end, f"\nLIMIT {most}", rank=1 << 40))
+        return
+    start, first, last, fetch = _clause(statement)
+    if asked is not None and asked >= 0 or _is_all(node):
+        statement.edits.append(Edit(start, last, f"LIMIT {most}"))
+    elif fetch:
+        raise Refusal(UNSUPPORTED_SYNTAX, "FETCH with an expression is not supported; use LIMIT")
+    else:
+        statement.edits.append(Edit(first, first, "LEAST(("))
+        statement.edits.append(Edit(last, last, f"\n)::pg_catalog.int8, {most})"))
+
+
+def own_limit(node: Node) -> int | None:
+    """The constant the statement limits itself to, None when there is none or it is computed."""
+    literal = node.get("limitCount", {}).get("A_Const", {})
+    return int(literal["ival"].get("ival", 0)) if "ival" in literal else None
+
+
+def _is_all(node: Node) -> bool:
+    return bool(node["limitCount"].get("A_Const", {}).get("isnull"))
+
+
+def _clause(statement: Statement) -> tuple[int, int, int, bool]:
+    """Byte places of the limit clause: keyword, expression start, end; and whether it is FETCH."""
+    place = _place(statement.node["limitCount"]) - statement.offset
+    tokens = [t for t in statement.tokens if t.name not in ("SQL_COMMENT", "C_COMMENT")]
+    at = -1
+    for i, token in enumerate(tokens):
+        if token.start > place:
+            break
+        if token.name in ("LIMIT", "FETCH"):
+            at = i
+    if at < 0:
+        raise Refusal(UNSUPPORTED_SYNTAX, "the LIMIT of this statement could not be found")
+    fetch = tokens[at].name == "FETCH"
+    last = _end_of_fetch(tokens, at) if fetch else _end_of_limit(tokens, at)
+    return tokens[at].start, tokens[at + 1].start, last, fetch
+
+
+def _place(node: Node) -> int:
+    ((_, value),) = node.items()
+    return int(value.get("location", 0))
+
+
+def _end_of_limit(tokens: list[Token], at: int) -> int:
+    depth, last = 0, tokens[at].end
+    for token in tokens[at + 1 :]:
+        if token.name in ("ASCII_40", "ASCII_91"):
+            depth += 1
+        elif token.name in ("ASCII_41", "ASCII_93"):
+            depth -= 1
+        if depth < 0 or (depth == 0 and token.name in _END_OF_LIMIT):
+            break
+        last = token.end
+    return last
+
+
+def _end_of_fetch(tokens: list[Token], at: int) -> int:
+    for token in tokens[at + 1 :]:
+        if token.name == "ONLY":
+            return token.end
+    raise Refusal(UNSUPPORTED_SYNTAX, "the FETCH of this statement could not be followed")

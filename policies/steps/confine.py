@@ -1,0 +1,52 @@
+"""confine: each relation read becomes its policy view, fenced when a condition might leak.
+
+    FROM users u JOIN orders   ->   FROM (SELECT ... WHERE "tenant_id" = '1') u
+                                    JOIN (SELECT ...) AS "orders"
+
+The edits are made in the client's own text, at the places both parsers agree on.
+"""
+
+from __future__ import annotations
+
+import re
+
+from policies import fence
+from policies.reasons import UNSUPPORTED_SYNTAX, Refusal
+from policies.sql import identifier
+from policies.statement import Edit, Statement, Use
+
+_TABLE_COMMAND = re.compile(rb"\bTABLE\s+\Z", re.IGNORECASE)
+
+
+def confine(statement: Statement) -> None:
+    """Add the edits that put policy views and guards in place."""
+    views = [use.view for use in statement.uses]
+    if any(view.scoped for view in views):
+        statement.fenced = fence.needed(statement.node, views, statement.catalog)
+    for use in statement.uses:
+        statement.edits.append(_view_edit(use, statement))
+    for guard in statement.guards:
+        sql = statement.views.sight.guard(guard.kind, "\0", guard.name)
+        before, _, after = sql.partition("\0")
+        # Where several guards meet, the wider one opens first and closes last.
+        statement.edits.append(Edit(guard.start, guard.start, before, rank=-guard.end))
+        statement.edits.append(Edit(guard.end, guard.end, after, rank=-guard.start))
+
+
+def view_options(use_node: dict[str, object], scoped: bool, fenced: bool) -> dict[str, bool]:
+    """How a relation's policy view is written: fenced only when it takes rows away."""
+    return {"fenced": fenced and scoped, "only": not use_node.get("inh")}
+
+
+def _view_edit(use: Use, statement: Statement) -> Edit:
+    node = use.relation.node
+    if not use.view.columns:
+        raise Refusal(UNSUPPORTED_SYNTAX, f'"{use.view.name}" has no visible column')
+    options = view_options(node, use.view.scoped, statement.fenced)
+    text = f"({use.view.text(**options)})"
+    if "alias" not in node:
+        text += f" AS {identifier(node['relname'])}"
+    command = _TABLE_COMMAND.search(statement.text, 0, use.site.start)
+    if command is not None:  # TABLE x is short for SELECT * FROM x
+        return Edit(command.start(), use.site.end, f"SELECT * FROM {text}")
+    return Edit(use.site.start, use.site.end, text)

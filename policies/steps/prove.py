@@ -1,0 +1,242 @@
+"""prove: PostgreSQL's grammar again. The new text must be the old one with only permitted edits.
+
+Both trees are walked side by side. They may differ in four places only, and there exactly so:
+a relation has become its policy view, a looked-up object its guard, the outermost limit the cap.
+Nothing is taken from the steps before but the views themselves, so a fault in any of them is a
+refusal here, never a leak.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from policies import fence, grammar
+from policies.functions import GUARDED
+from policies.grammar import PLACES, Node, Scope
+from policies.reasons import UNSUPPORTED_SYNTAX, Refusal
+from policies.statement import Statement
+from policies.steps.cap import own_limit
+from policies.steps.confine import view_options
+from policies.steps.read import function_name
+from policies.steps.resolve import cast_guard, constant_text, is_lookup, operand_name
+from policies.views import PolicyView
+
+_ARGUMENT = "querywarden_argument"
+_STAR = {"ResTarget": {"val": {"ColumnRef": {"fields": [{"A_Star": {}}]}}}}
+
+
+class _Different(Exception):
+    """The trees differ where they may not."""
+
+
+def prove(statement: Statement) -> None:
+    """Refuse unless `statement.output` is the statement with only the permitted edits."""
+    try:
+        kind, after = grammar.parse_one(statement.output)
+        if kind != statement.kind:
+            raise _Different
+        if statement.utility:
+            if not grammar.same(statement.node, after):
+                raise _Different
+            return
+        _Proof(statement).root(statement.node, after)
+    except (_Different, grammar.GrammarError, grammar.TooDeep, RecursionError) as error:
+        raise Refusal(
+            UNSUPPORTED_SYNTAX,
+            "this statement could not be rewritten with certainty, so it is refused",
+            "write it in a plainer way",
+        ) from error
+
+
+class _Proof:
+    def __init__(self, statement: Statement) -> None:
+        self._statement = statement
+        self._views = statement.views
+        self._catalog = statement.catalog
+        self._guards: dict[tuple[str, str], Node] = {}
+        views = [
+            view
+            for relation in statement.reading.relations
+            if not relation.with_query and (view := self._view(relation.node)) is not None
+        ]
+        self._fenced = any(view.scoped for view in views) and fence.needed(
+            statement.node, views, statement.catalog
+        )
+
+    def _view(self, relation: Node) -> PolicyView | None:
+        known = self._catalog.find(relation.get("schemaname", ""), relation["relname"])
+        return self._views.find(known) if known is not None else None
+
+    def root(self, before: Node, after: Node) -> None:
+        """The outermost SELECT, where the cap stands."""
+        cap = self._statement.rows
+        if cap is None:
+            return self._same(before, after, Scope())
+        most = {"A_Const": {"ival": {"ival": cap + 1}}}
+        if before.get("limitOption") == "LIMIT_OPTION_WITH_TIES":
+            after = self._unwrap(after, most)
+        else:
+            limit = self._unlimited(before, most, after.get("limitCount"))
+            after = {**after}
+            after.pop("limitCount", None)
+            if limit is not None:
+                after["limitCount"] = limit
+            if "limitCount" not in before:
+                after["limitOption"] = before.get("limitOption")
+        return self._same(before, after, Scope())
+
+    def _unlimited(self, before: Node, most: Node, limit: Node | None) -> Node | None:
+        """The limit the client wrote, when the one found is a permitted cap of it."""
+        own = before.get("limitCount")
+        asked = own_limit(before)
+        if asked is not None and 0 <= asked < most["A_Const"]["ival"]["ival"]:
+            return limit  # must be the client's own, untouched
+        if limit is None:
+            raise _Different
+        computed = own is not None and "A_Const" not in own or (asked is not None and asked < 0)
+        if not computed and (own is None or "ival" in own["A_Const"] or own["A_Const"].get("isnull")):
+            if not grammar.same(limit, most):
+                raise _Different
+            return own
+        least = limit.get("MinMaxExpr", {})
+        arguments = least.get("args", [])
+        if least.get("op") != "IS_LEAST" or len(arguments) != 2:
+            raise _Different
+        cast = arguments[0].get("TypeCast", {})
+        int8 = grammar.names(cast.get("typeName", {}).get("names", []))
+        if int8 != ("pg_catalog", "int8") or not grammar.same(arguments[1], most):
+            raise _Different
+        inner: Node = cast["arg"]
+        return inner
+
+    def _unwrap(self, after: Node, most: Node) -> Node:
+        """The statement inside `SELECT * FROM (...) AS querywarden LIMIT n`."""
+        sources = after.get("fromClause", [])
+        if len(sources) != 1 or "RangeSubselect" not in sources[0]:
+            raise _Different
+        subquery = sources[0]["RangeSubselect"]["subquery"]
+        shell = {
+            "targetList": [_STAR],
+            "fromClause": [
+                {"RangeSubselect": {"subquery": subquery, "alias": {"aliasname": "querywarden"}}}
+            ],
+            "limitCount": most,
+            "limitOption": "LIMIT_OPTION_COUNT",
+            "op": "SETOP_NONE",
+        }
+        if not grammar.same(after, shell):
+            raise _Different
+        inner: Node = subquery["SelectStmt"]
+        return inner
+
+    def _same(self, before: Any, after: Any, scope: Scope) -> None:
+        """Raise _Different unless `after` is `before` with only permitted edits."""
+        if isinstance(before, list):
+            if not isinstance(after, list) or len(before) != len(after):
+                raise _Different
+            for one, other in zip(before, after, strict=True):
+                self._same(one, other, scope)
+        elif isinstance(before, dict):
+            if not isinstance(after, dict):
+                raise _Different
+            self._same_node(before, after, scope)
+        elif before != after:
+            raise _Different
+
+    def _same_node(self, before: Node, after: Node, scope: Scope) -> None:
+        if "RangeVar" in before and not scope.hides(before["RangeVar"]):
+            return self._is_view(before["RangeVar"], after)
+        keys = before.keys() - PLACES
+        if keys != after.keys() - PLACES:
+            raise _Different
+        if "withClause" in keys:
+            inner, scope = self._same_with(before["withClause"], after["withClause"], scope)
+            keys = keys - {"withClause"}
+        for key in keys:
+            if key == "FuncCall":
+                self._same_call(before[key], after[key], scope)
+            elif key == "TypeCast":
+                self._same_cast(before[key], after[key], scope)
+            else:
+                self._same(before[key], after[key], scope)
+        return None
+
+    def _same_with(self, before: Node, after: Node, scope: Scope) -> tuple[list[Scope], Scope]:
+        inner, outer = scope.within(before)
+        if len(before["ctes"]) != len(after["ctes"]):
+            raise _Different
+        for one, other, visible in zip(before["ctes"], after["ctes"], inner, strict=True):
+            self._same(one, other, visible)
+        rest = before.keys() - PLACES - {"ctes"}
+        if rest != after.keys() - PLACES - {"ctes"}:
+            raise _Different
+        for key in rest:
+            self._same(before[key], after[key], outer)
+        return inner, outer
+
+    def _is_view(self, relation: Node, after: Node) -> None:
+        """`after` must be the relation's policy view under the name the client gave it."""
+        view = self._view(relation)
+        database = relation.get("catalogname", self._catalog.database)
+        if view is None or database != self._catalog.database:
+            raise _Different
+        options = view_options(relation, view.scoped, self._fenced)
+        expected = {
+            "RangeSubselect": {
+                "subquery": {"SelectStmt": view.tree(**options)},
+                "alias": relation.get("alias", {"aliasname": relation["relname"]}),
+            }
+        }
+        if not grammar.same(expected, after):
+            raise _Different
+
+    def _same_call(self, before: Node, after: Node, scope: Scope) -> None:
+        guard = GUARDED.get(function_name(grammar.names(before["funcname"])))
+        if guard is None:
+            return self._same(before, after, scope)
+        own, found = before.get("args", []), after.get("args", [])
+        at = guard.argument
+        if len(own) != len(found) or len(own) <= at:
+            raise _Different
+        self._is_guard(guard.kind, "oid", own[at], found[at], scope)
+        return self._same(
+            {**before, "args": own[:at] + own[at + 1 :]},
+            {**after, "args": found[:at] + found[at + 1 :]},
+            scope,
+        )
+
+    def _same_cast(self, before: Node, after: Node, scope: Scope) -> None:
+        lookup = is_lookup(before)
+        if not lookup or constant_text(before["arg"]) is not None:
+            return self._same(before, after, scope)
+        self._same(before["typeName"], after["typeName"], scope)
+        kind = cast_guard(lookup, before["arg"])
+        name = operand_name(before["arg"], lookup)
+        return self._is_guard(kind, name, before["arg"], after["arg"], scope)
+
+    def _is_guard(self, kind: str, name: str, own: Node, found: Node, scope: Scope) -> None:
+        template = self._guards.get((kind, name))
+        if template is None:
+            template = grammar.parse_expression(self._views.sight.guard(kind, _ARGUMENT, name))
+            self._guards[kind, name] = template
+        self._matches(template, found, own, scope)
+
+    def _matches(self, template: Any, found: Any, own: Node, scope: Scope) -> None:
+        """`found` must be the guard's tree with the client's own operand as its argument."""
+        if isinstance(template, dict):
+            if "ColumnRef" in template and grammar.names(template["ColumnRef"]["fields"]) == (
+                _ARGUMENT,
+            ):
+                return self._same(own, found, scope)
+            if not isinstance(found, dict) or template.keys() - PLACES != found.keys() - PLACES:
+                raise _Different
+            for key in template.keys() - PLACES:
+                self._matches(template[key], found[key], own, scope)
+        elif isinstance(template, list):
+            if not isinstance(found, list) or len(template) != len(found):
+                raise _Different
+            for one, other in zip(template, found, strict=True):
+                self._matches(one, other, own, scope)
+        elif template != found:
+            raise _Different
+        return None

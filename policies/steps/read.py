@@ -1,0 +1,250 @@
+"""read: what PostgreSQL's own grammar says the statement is and names.
+
+    SELECT lower(u.email) FROM users u   ->   relations [users], functions [lower], columns [u.email]
+
+Every node type, function, type and operator must be known; what is not is refused here, so the
+steps after this one meet only what they were written for.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from policies import grammar
+from policies.functions import (
+    ALLOWED,
+    GUARDED,
+    LONGEST,
+    LOOKUP_TYPES,
+    REFUSED_TYPES,
+    SETTING_READERS,
+    SETTING_WRITERS,
+    SIZED,
+)
+from policies.grammar import Node, Scope
+from policies.reasons import (
+    FUNCTION_NOT_ALLOWED,
+    OPERATOR_NOT_ALLOWED,
+    STATEMENT_NOT_ALLOWED,
+    TYPE_NOT_ALLOWED,
+    UNSUPPORTED_SYNTAX,
+    WRITE_DISABLED,
+    Refusal,
+)
+from policies.settings import check_set, check_show, free_text
+from policies.statement import Relation, Statement
+
+_NODES = frozenset(
+    """
+    A_ArrayExpr A_Const A_Expr A_Indices A_Indirection A_Star BitString BoolExpr Boolean
+    BooleanTest CaseExpr CaseWhen CoalesceExpr CollateClause ColumnDef ColumnRef CommonTableExpr
+    Float FuncCall GroupingFunc GroupingSet Integer JoinExpr JsonAggConstructor JsonArgument
+    JsonArrayAgg JsonArrayConstructor JsonArrayQueryConstructor JsonBehavior JsonFormat
+    JsonFuncExpr JsonIsPredicate JsonKeyValue JsonObjectAgg JsonObjectConstructor JsonOutput
+    JsonParseExpr JsonReturning JsonScalarExpr JsonSerializeExpr JsonValueExpr List MinMaxExpr
+    NamedArgExpr NullTest ParamRef RangeFunction RangeSubselect RangeVar ResTarget RowExpr
+    SQLValueFunction SelectStmt SortBy String SubLink TypeCast TypeName WindowDef
+    """.split()
+)
+_WRITES = {"InsertStmt": "INSERT", "UpdateStmt": "UPDATE", "DeleteStmt": "DELETE"}
+
+
+def read(statement: Statement) -> None:
+    """Fill `statement.reading`; refuse what is not known."""
+    _collect(statement)
+    for parts in statement.reading.operators:
+        _check_operator(parts, statement)
+    for node, parts in statement.reading.functions:
+        _check_function(node, parts, statement)
+    for name in statement.reading.attributes:
+        _check_attribute(name, statement)
+    for type_name in statement.reading.types:
+        _check_type(type_name, statement)
+
+
+def _collect(statement: Statement) -> None:
+    """Walk the tree once, without recursion, with the WITH queries visible at each place."""
+    pending: list[tuple[Any, Scope]] = [({statement.kind: statement.node}, Scope())]
+    while pending:
+        item, scope = pending.pop()
+        if isinstance(item, list):
+            pending.extend((child, scope) for child in item)
+            continue
+        if not isinstance(item, dict):
+            continue
+        if "withClause" in item:
+            clause = item["withClause"]
+            inner, scope = scope.within(clause)
+            pending.extend(zip(clause["ctes"], inner, strict=True))
+        for key, value in item.items():
+            if key[0].isupper():
+                _note(key, value, scope, statement)
+            elif key == "typeName":
+                statement.reading.types.append(value)
+            elif key in ("operName", "useOp"):
+                statement.reading.operators.append(grammar.names(value))
+            elif key == "intoClause":
+                raise Refusal(WRITE_DISABLED, "SELECT INTO creates a table, which is not allowed")
+            elif key == "lockingClause":
+                raise Refusal(
+                    WRITE_DISABLED,
+                    "FOR UPDATE and FOR SHARE need a write permission",
+                    "leave the locking clause out",
+                )
+            if key != "withClause" and isinstance(value, dict | list):
+                pending.append((value, scope))
+
+
+def _note(kind: str, node: Any, scope: Scope, statement: Statement) -> None:
+    """Remember what a node names; refuse node types the engine does not know."""
+    reading = statement.reading
+    if kind not in _NODES:
+        if kind in _WRITES:
+            raise Refusal(
+                WRITE_DISABLED, f"{_WRITES[kind]} inside WITH is not allowed: this login may read"
+            )
+        raise Refusal(UNSUPPORTED_SYNTAX, f"this kind of expression is not supported: {kind}")
+    match kind:
+        case "RangeVar":
+            place = node.get("location", 0) - statement.offset
+            reading.relations.append(Relation(node, place, scope.hides(node)))
+        case "FuncCall":
+            reading.functions.append((node, grammar.names(node["funcname"])))
+        case "TypeCast":
+            reading.casts.append(node)
+        case "A_Expr":
+            reading.operators.append(grammar.names(node["name"]))
+        case "ColumnRef":
+            parts = grammar.names(node["fields"])
+            reading.columns.append(parts)
+            reading.attributes.extend(parts[1:])
+        case "A_Indirection":
+            reading.attributes.extend(grammar.names(node["indirection"]))
+
+
+def _check_operator(parts: tuple[str, ...], statement: Statement) -> None:
+    if len(parts) == 2 and parts[0] == "pg_catalog":
+        return
+    if len(parts) != 1:
+        raise Refusal(OPERATOR_NOT_ALLOWED, f"operator {'.'.join(parts)} is not allowed")
+    if parts[0] in statement.catalog.user_operators:
+        raise Refusal(
+            OPERATOR_NOT_ALLOWED,
+            f"operator {parts[0]} is not allowed: the database defines its own",
+            f"write OPERATOR(pg_catalog.{parts[0]}) for the built-in one",
+        )
+
+
+def function_name(parts: tuple[str, ...]) -> str:
+    """The bare name of a pg_catalog function, "" for any other schema's."""
+    if len(parts) == 2 and parts[0] == "pg_catalog":
+        return parts[1]
+    return parts[0] if len(parts) == 1 else ""
+
+
+def _check_function(node: Node, parts: tuple[str, ...], statement: Statement) -> None:
+    name = function_name(parts)
+    if name in ALLOWED or name in GUARDED:
+        if len(parts) == 1 and name in statement.catalog.user_functions:
+            raise Refusal(
+                FUNCTION_NOT_ALLOWED,
+                f"function {name} is not allowed: the database defines its own",
+                f"write pg_catalog.{name} for the built-in one",
+            )
+        if name in SIZED:
+            _check_size(name, node)
+        return
+    given = node.get("args", [])
+    arguments = [_constant(argument) for argument in given]
+    if name in SETTING_WRITERS and len(given) == 3 and free_text(str(arguments[0])):
+        # Any value is harmless, so it may be a parameter.
+        arguments[1] = "" if "ParamRef" in given[1] else arguments[1]
+    if name in SETTING_READERS and arguments and arguments[0] is not None:
+        check_show(arguments[0])
+        return
+    if name in SETTING_WRITERS and len(arguments) == 3 and None not in arguments:
+        check_set(
+            str(arguments[0]),
+            str(arguments[1]),
+            time_limit=statement.budget.time_ms,
+            search_path=statement.catalog.search_path,
+        )
+        return
+    raise Refusal(
+        FUNCTION_NOT_ALLOWED,
+        f"function {'.'.join(parts)} is not allowed",
+        "use built-in functions that compute from their arguments",
+    )
+
+
+def _check_size(name: str, node: Node) -> None:
+    arguments = node.get("args", [])
+    size = _constant(arguments[SIZED[name]]) if len(arguments) > SIZED[name] else None
+    if size is None or not size.isdigit() or int(size) > LONGEST:
+        raise Refusal(
+            FUNCTION_NOT_ALLOWED,
+            f"function {name} is allowed only with a constant length of at most {LONGEST}",
+        )
+
+
+def _constant(node: Node) -> str | None:
+    """A literal's value as text, None for anything that is not a literal."""
+    if "TypeCast" in node:
+        return _constant(node["TypeCast"]["arg"])
+    literal = node.get("A_Const")
+    if literal is None or literal.get("isnull"):
+        return None
+    if "ival" in literal:
+        return str(literal["ival"].get("ival", 0))
+    if "boolval" in literal:
+        return "true" if literal["boolval"].get("boolval") else "false"
+    if "sval" in literal:
+        return str(literal["sval"].get("sval", ""))
+    return None
+
+
+def _check_attribute(name: str, statement: Statement) -> None:
+    # `u.f` and `(u).f` call f(u) when u has no column f (manual, "Using Composite Types").
+    if name in statement.catalog.record_functions:
+        raise Refusal(FUNCTION_NOT_ALLOWED, f"function {name} is not allowed")
+
+
+def _check_type(node: Node, statement: Statement) -> None:
+    parts = grammar.names(node.get("names", []))
+    if node.get("pct_type") or node.get("setof") or not parts:
+        raise Refusal(UNSUPPORTED_SYNTAX, "%TYPE and SETOF are not supported here")
+    name = parts[-1]
+    if len(parts) == 1 or parts[0] == "pg_catalog":
+        if name in LOOKUP_TYPES:
+            return  # judged with its operand, by the step that resolves names
+        if name in statement.catalog.builtin_types and name not in REFUSED_TYPES:
+            return
+    for known in statement.catalog.types:
+        if known.name == name and known.oid in statement.views.sight.types and known.kind != "c":
+            if len(parts) == 2 and parts[0] == known.schema:
+                return
+            if len(parts) == 1 and known.schema in statement.catalog.search_path:
+                return
+    raise Refusal(TYPE_NOT_ALLOWED, f'type "{".".join(parts)}" does not exist or is not visible')
+
+
+def refuse_kind(kind: str) -> Refusal:
+    """The refusal for a statement that is neither a query nor a known utility statement."""
+    hint = {
+        "ExplainStmt": "send the statement itself",
+        "DeclareCursorStmt": "send the SELECT itself, or use the driver's own portals",
+        "FetchStmt": "send the SELECT itself",
+        "PrepareStmt": "prepare through the driver instead of by SQL",
+        "ExecuteStmt": "prepare through the driver instead of by SQL",
+        "CopyStmt": "send the SELECT itself",
+        "DiscardStmt": "use RESET ALL and DEALLOCATE ALL",
+    }.get(kind, "only SELECT, VALUES, TABLE, transaction control, SET, SHOW and RESET are allowed")
+    written = _WRITES.get(kind) or {"MergeStmt": "MERGE"}.get(kind)
+    if written:
+        return Refusal(
+            WRITE_DISABLED,
+            f"{written} is not allowed: this login may only read",
+            "send a SELECT",
+        )
+    name = kind.removesuffix("Stmt")
+    return Refusal(STATEMENT_NOT_ALLOWED, f"this kind of statement is not allowed: {name}", hint)

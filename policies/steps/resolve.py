@@ -1,0 +1,275 @@
+"""resolve: every relation is a WITH query, or has a policy view; every look-up is of something seen.
+
+    WITH a AS (SELECT 1) SELECT * FROM a, users   ->   a: WITH query, users: policy view `users`
+
+The two parsers are asked independently which names are WITH queries; they must agree.
+"""
+
+from __future__ import annotations
+
+import re
+
+from sqlglot import exp
+
+from policies import grammar
+from policies.catalog import FIRST_NORMAL_OID
+from policies.functions import GUARDED, LOOKUP_TYPES
+from policies.grammar import Node
+from policies.reasons import (
+    RELATION_NOT_ALLOWED,
+    TYPE_NOT_ALLOWED,
+    UNSUPPORTED_SYNTAX,
+    Refusal,
+)
+from policies.statement import GuardUse, Relation, Site, Statement, Use
+from policies.steps.read import function_name
+
+
+def resolve(statement: Statement) -> None:
+    """Fill `statement.uses` and `statement.guards`."""
+    by_place = {relation.place: relation for relation in statement.reading.relations}
+    for site in statement.sites:
+        relation = by_place[site.place]
+        if _names_with_query(site.table) != relation.with_query:
+            raise Refusal(UNSUPPORTED_SYNTAX, "the WITH queries cannot be told from tables here")
+        if not relation.with_query:
+            statement.uses.append(_use(site, relation, statement))
+    _guard_functions(statement)
+    for cast in statement.reading.casts:
+        _guard_cast(cast, statement)
+
+
+def _use(site: Site, relation: Relation, statement: Statement) -> Use:
+    node = relation.node
+    schema, name = node.get("schemaname", ""), node["relname"]
+    written = f"{schema}.{name}" if schema else name
+    database = node.get("catalogname", statement.catalog.database)
+    found = statement.catalog.find(schema, name) if database == statement.catalog.database else None
+    view = statement.views.find(found) if found is not None else None
+    if view is None:
+        raise no_relation(written, statement)
+    return Use(site, relation, view)
+
+
+def no_relation(written: str, statement: Statement) -> Refusal:
+    """One answer for what does not exist and for what is hidden, so that it tells nothing."""
+    return Refusal(
+        RELATION_NOT_ALLOWED,
+        f'relation "{written}" does not exist or is not visible to you',
+        "visible: " + (", ".join(statement.views.names) or "nothing"),
+    )
+
+
+def _names_with_query(table: exp.Table) -> bool:
+    """sqlglot's side: whether a name is bound by a WITH clause around it."""
+    if table.args.get("db") is not None:
+        return False
+    name = _folded(table.this)
+    inside: exp.Expr | None = table
+    parent = table.parent
+    while parent is not None:
+        clause = parent.args.get("with_")
+        if isinstance(clause, exp.With):
+            visible = clause.expressions
+            if inside is clause:
+                if not clause.args.get("recursive"):
+                    visible = visible[: _position(table, clause)]
+            if any(_folded(cte.args["alias"].this) == name for cte in visible):
+                return True
+        inside, parent = parent, parent.parent
+    return False
+
+
+def _position(table: exp.Table, clause: exp.With) -> int:
+    """Which query of the WITH clause the table stands in."""
+    node: exp.Expr = table
+    while node.parent is not None and node.parent is not clause:
+        node = node.parent
+    return next(i for i, cte in enumerate(clause.expressions) if cte is node)
+
+
+def _folded(name: exp.Expr) -> str:
+    return name.name if name.args.get("quoted") else name.name.lower()
+
+
+def is_lookup(cast: Node) -> str:
+    """The look-up type a cast is to (regclass ...), "" for any other cast."""
+    parts = grammar.names(cast["typeName"].get("names", []))
+    return parts[-1] if function_name(parts) in LOOKUP_TYPES else ""
+
+
+def operand_name(node: Node, fallback: str) -> str:
+    """What PostgreSQL calls a result column made of this operand; casts pass the name on."""
+    if "TypeCast" in node:
+        return operand_name(node["TypeCast"]["arg"], fallback)
+    parts: tuple[str, ...] = ()
+    if "ColumnRef" in node:
+        parts = grammar.names(node["ColumnRef"]["fields"])
+    elif "FuncCall" in node:
+        parts = grammar.names(node["FuncCall"]["funcname"])
+    return parts[-1] if parts else fallback
+
+
+def cast_guard(lookup: str, operand: Node) -> str:
+    """The guard kind for a cast of this operand: by OID for columns and calls, else by name."""
+    kind = LOOKUP_TYPES[lookup]
+    if "ColumnRef" in operand or "FuncCall" in operand:
+        return kind
+    if kind != "relation":
+        raise Refusal(
+            TYPE_NOT_ALLOWED, f"a cast to {lookup} is supported for names and columns only"
+        )
+    return "relation_name"
+
+
+def constant_text(node: Node) -> str | None:
+    """The text of a string or whole-number literal, None for anything else."""
+    literal = node.get("A_Const", {})
+    if "sval" in literal:
+        return str(literal["sval"].get("sval", ""))
+    if "ival" in literal:
+        return str(literal["ival"].get("ival", 0))
+    return None
+
+
+def _guard_cast(cast: Node, statement: Statement) -> None:
+    """Judge `x::regclass` and the like: names at once, values of rows by a guard around them."""
+    lookup = is_lookup(cast)
+    if not lookup:
+        return
+    named = constant_text(cast["arg"])
+    if named is not None:
+        _check_named(lookup, named, statement)
+        return
+    if cast["typeName"].get("arrayBounds"):
+        raise Refusal(TYPE_NOT_ALLOWED, f"arrays of {lookup} are not supported")
+    start, end = _operand(cast, statement)
+    kind = cast_guard(lookup, cast["arg"])
+    name = operand_name(cast["arg"], lookup)
+    statement.guards.append(GuardUse(start, end, kind, name))
+
+
+def _check_named(lookup: str, named: str, statement: Statement) -> None:
+    """`'users'::regclass`: the named object must be one the subject sees."""
+    kind = LOOKUP_TYPES[lookup]
+    if named.isdigit():
+        sight = statement.views.sight
+        seen = {
+            "relation": sight.relations | sight.indexes,
+            "type": sight.types,
+            "schema": sight.schemas,
+        }.get(kind, frozenset())
+        allowed = int(named) < FIRST_NORMAL_OID or int(named) in seen
+    else:
+        allowed = _is_visible_name(kind, named, statement)
+    if not allowed:
+        raise no_relation(named, statement) if kind == "relation" else Refusal(
+            TYPE_NOT_ALLOWED, f'"{named}" does not exist or is not visible to you'
+        )
+
+
+_NAME_PART = re.compile(r'\s*(?:"((?:[^"]|"")+)"|([A-Za-z_\x80-\U0010ffff][\w$]*))\s*(\.|\Z)')
+
+
+def _is_visible_name(kind: str, named: str, statement: Statement) -> bool:
+    parts, position = [], 0
+    while position < len(named):
+        found = _NAME_PART.match(named, position)
+        if found is None:
+            return False
+        quoted = found[1]
+        parts.append(quoted.replace('""', '"') if quoted else found[2].lower())
+        position = found.end()
+    if kind == "relation" and len(parts) in (1, 2):
+        relation = statement.catalog.find(parts[0] if len(parts) == 2 else "", parts[-1])
+        return relation is not None and statement.views.find(relation) is not None
+    if kind == "schema" and len(parts) == 1:
+        visible = statement.views.sight.schemas
+        return parts[0] in ("pg_catalog", "information_schema") or any(
+            oid in visible and name == parts[0] for oid, name in statement.catalog.schemas
+        )
+    if kind == "type":
+        return len(parts) <= 2 and parts[-1] in statement.catalog.builtin_types
+    # Functions, operators, collations: the system's own, written as such.
+    return len(parts) == 2 and parts[0] == "pg_catalog"
+
+
+_COLUMN = re.compile(rb'(?:"(?:[^"]|"")+"|[\w$\x80-\xff]+)(?:\s*\.\s*(?:"(?:[^"]|"")+"|[\w$\x80-\xff]+))*')
+
+
+def _operand(cast: Node, statement: Statement) -> tuple[int, int]:
+    """Byte range of a cast's operand: anything in CAST(x AS t), a column, call or parameter
+    before `::`."""
+    at = cast.get("location", 0) - statement.offset
+    if statement.text[at : at + 4].upper() == b"CAST":
+        return _before_as(statement, at)
+    argument = cast["arg"]
+    if "ColumnRef" in argument:
+        start = argument["ColumnRef"].get("location", 0) - statement.offset
+        found = _COLUMN.match(statement.text, start)
+        if found is not None:
+            return start, found.end()
+    if "FuncCall" in argument:
+        start = argument["FuncCall"].get("location", 0) - statement.offset
+        return start, _call(statement, start)[-1][1] + 1
+    if "ParamRef" in argument:
+        start = argument["ParamRef"].get("location", 0) - statement.offset
+        return start, next(t.end for t in statement.tokens if t.start == start)
+    raise Refusal(
+        TYPE_NOT_ALLOWED,
+        "this form of the cast is not supported",
+        "write CAST(... AS regclass)",
+    )
+
+
+def _before_as(statement: Statement, at: int) -> tuple[int, int]:
+    """Byte range of x in CAST(x AS t); the cast starts at `at`."""
+    depth, start = 0, -1
+    for token in statement.tokens:
+        if token.start < at:
+            continue
+        if token.name in ("ASCII_40", "ASCII_91"):
+            depth += 1
+            start = token.end if start < 0 else start
+        elif token.name in ("ASCII_41", "ASCII_93"):
+            depth -= 1
+        elif token.name == "AS" and depth == 1:
+            return start, token.start
+    raise Refusal(UNSUPPORTED_SYNTAX, "a cast could not be followed")
+
+
+def _guard_functions(statement: Statement) -> None:
+    for node, parts in statement.reading.functions:
+        guard = GUARDED.get(function_name(parts))
+        if guard is None:
+            continue
+        place = node.get("location", 0) - statement.offset
+        ranges = _call(statement, place)
+        if guard.argument >= len(node.get("args", [])) or guard.argument >= len(ranges):
+            raise Refusal(UNSUPPORTED_SYNTAX, f"call of {parts[-1]} with too few arguments")
+        start, end = ranges[guard.argument]
+        statement.guards.append(GuardUse(start, end, guard.kind))
+
+
+def _call(statement: Statement, place: int) -> list[tuple[int, int]]:
+    """Byte ranges of the arguments of the call whose name starts at `place`."""
+    tokens = statement.tokens
+    at = next((i for i, token in enumerate(tokens) if token.start == place), None)
+    while at is not None and at < len(tokens) and tokens[at].name != "ASCII_40":
+        at += 1
+    if at is None or at >= len(tokens):
+        raise Refusal(UNSUPPORTED_SYNTAX, "a function call could not be followed")
+    ranges, depth, start = [], 0, tokens[at].end
+    for token in tokens[at:]:
+        if token.name in ("ASCII_40", "ASCII_91"):
+            depth += 1
+        elif token.name in ("ASCII_41", "ASCII_93"):
+            depth -= 1
+            if depth == 0:
+                ranges.append((start, token.start))
+                return ranges
+        elif token.name == "ASCII_44" and depth == 1:
+            ranges.append((start, token.start))
+            start = token.end
+    raise Refusal(UNSUPPORTED_SYNTAX, "a function call could not be followed")
+

@@ -1,0 +1,300 @@
+"""(entity, subject) -> policy view: the SELECT that stands where the statement named a relation."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from policies import grammar, syscat
+from policies.catalog import Catalog, Relation
+from policies.decision import PolicyEffect
+from policies.grammar import Node
+from policies.masks import MaskError, digest, mask
+from policies.reasons import MODEL_NOT_ALLOWED, TENANT_SCOPE_REQUIRED, Refusal
+from policies.rules import RuleSet
+from policies.rules_models import Entity
+from policies.sql import identifier, literal
+from policies.subject import Subject
+
+# Keeps PostgreSQL from moving a condition of the statement to below the scopes (measured: an
+# unfenced derived table is flattened; DISTINCT, UNION ALL and NOT MATERIALIZED do not fence).
+FENCE = " OFFSET 0"
+
+
+class EntityError(ValueError):
+    """A rule does not fit the catalog. The entity stays closed; `field` says which rule."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+@dataclass(frozen=True)
+class PolicyView:
+    """What one subject may see of one relation. `columns`: visible names, in table order;
+    `scoped`: whether rows are taken away."""
+
+    name: str
+    relation: Relation
+    columns: tuple[str, ...]
+    select_list: str
+    conditions: tuple[str, ...]
+    effects: tuple[PolicyEffect, ...] = ()
+    capabilities: tuple[str, ...] = ()
+    _trees: dict[tuple[bool, bool], Node] = field(default_factory=dict, compare=False)
+
+    @property
+    def scoped(self) -> bool:
+        """Whether some rows are not visible."""
+        return bool(self.conditions)
+
+    def text(self, *, fenced: bool, only: bool) -> str:
+        """The view as a SELECT. `only`: without the rows of inheriting tables."""
+        source = f"{identifier(self.relation.schema)}.{identifier(self.relation.name)}"
+        where = f" WHERE {' AND '.join(self.conditions)}" if self.conditions else ""
+        return (
+            f"SELECT {self.select_list} FROM {'ONLY ' if only else ''}{source}{where}"
+            f"{FENCE if fenced else ''}"
+        )
+
+    def tree(self, *, fenced: bool, only: bool) -> Node:
+        """PostgreSQL's tree of that text: the node of its SelectStmt."""
+        found = self._trees.get((fenced, only))
+        if found is None:
+            _, found = grammar.parse_one(self.text(fenced=fenced, only=only))
+            self._trees[fenced, only] = found
+        return found
+
+
+class Views:
+    """Everything one subject may see under one pair of rules and catalog."""
+
+    def __init__(
+        self, rules: RuleSet, catalog: Catalog, subject: Subject, hash_key: bytes = b""
+    ) -> None:
+        self._catalog = catalog
+        self._by_table: dict[tuple[str, str], PolicyView | Refusal] = {}
+        self._system: dict[tuple[str, str], PolicyView] = {}
+        selectable = rules.selectable(subject.roles)
+        for table, name in rules.entity_tables().items():
+            if name not in selectable:
+                continue
+            relation = catalog.by_name.get(table)
+            try:
+                self._by_table[table] = _compile(
+                    name, rules, relation, subject, hash_key, selectable[name]
+                )
+            except EntityError:
+                self._by_table[table] = Refusal(
+                    MODEL_NOT_ALLOWED,
+                    f'the rules for "{name}" do not fit the database, so it is closed',
+                    "ask whoever keeps the rules to run: querywarden check",
+                    table=name,
+                )
+            except Refusal as refusal:
+                self._by_table[table] = refusal
+
+    def find(self, relation: Relation) -> PolicyView | None:
+        """The policy view of a relation; None when it does not exist for the subject.
+
+        Raises Refusal when a rule closes it: no tenant, or a rule that does not fit.
+        """
+        key = (relation.schema, relation.name)
+        if relation.schema in syscat.SYSTEM_SCHEMAS:
+            return self._system_view(relation, key)
+        found = self._by_table.get(key)
+        if isinstance(found, Refusal):
+            raise found.with_traceback(None)
+        return found
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the visible entities, sorted."""
+        return sorted(view.name for view in self)
+
+    def __iter__(self) -> Iterator[PolicyView]:
+        return (view for view in self._by_table.values() if isinstance(view, PolicyView))
+
+    @cached_property
+    def sight(self) -> syscat.Sight:
+        """The catalog objects the subject may see."""
+        return syscat.sight(
+            ((view.relation, frozenset(view.columns)) for view in self), self._catalog
+        )
+
+    def _system_view(self, relation: Relation, key: tuple[str, str]) -> PolicyView | None:
+        known = syscat.SYSTEM_VIEWS.get(key)
+        if known is None:
+            return None
+        view = self._system.get(key)
+        if view is None:
+            constants = dict(known.constants)
+            # Pseudo-types (anyarray) cannot pass through a derived table.
+            columns = [c for c in relation.columns if not c.type.startswith("any")]
+            rows = known.rows(self.sight)
+            view = PolicyView(
+                name=".".join(key),
+                relation=relation,
+                columns=tuple(c.name for c in columns),
+                select_list=", ".join(
+                    f"{constants[c.name]} AS {identifier(c.name)}"
+                    if c.name in constants
+                    else identifier(c.name)
+                    for c in columns
+                ),
+                conditions=() if rows == "true" else (rows,),
+            )
+            self._system[key] = view
+        return view
+
+
+def _compile(
+    name: str,
+    rules: RuleSet,
+    relation: Relation | None,
+    subject: Subject,
+    hash_key: bytes,
+    capabilities: tuple[str, ...],
+) -> PolicyView:
+    """The policy view of one entity. Raises EntityError, Refusal."""
+    if relation is None:
+        raise EntityError(f"entities.{name}.table", "no such table in the database")
+    columns, select_list, effects = _columns(name, rules, relation, hash_key)
+    conditions = _conditions(name, rules.entities[name], relation, subject)
+    for rule, _ in conditions:
+        effects.append(PolicyEffect(f"entities.{name}.{rule}", "scope", name))
+    return PolicyView(
+        name=name,
+        relation=relation,
+        columns=tuple(columns),
+        select_list=", ".join(select_list),
+        conditions=tuple(condition for _, condition in conditions),
+        effects=tuple(effects),
+        capabilities=capabilities,
+    )
+
+
+def _columns(
+    name: str, rules: RuleSet, relation: Relation, hash_key: bytes
+) -> tuple[list[str], list[str], list[PolicyEffect]]:
+    """Visible columns, their SQL, and what was done to the others."""
+    shown: list[str] = []
+    expressions: list[str] = []
+    effects: list[PolicyEffect] = []
+    for listed in rules.entities[name].columns:
+        if not any(sign in listed for sign in "*?[") and relation.column(listed) is None:
+            raise EntityError(f"entities.{name}.columns.{listed}", "no such column in the table")
+    for column in relation.columns:
+        rule = rules.column_rule(name, column.name)
+        quoted = identifier(column.name)
+        where = f"entities.{name}.columns.{column.name}"
+        try:
+            if rule.kind == "deny":
+                effects.append(PolicyEffect(rule.rule or where, "hide", name, column.name))
+                continue
+            if rule.kind == "show":
+                expressions.append(quoted)
+            elif rule.kind == "mask" and rule.mask is not None:
+                expressions.append(f"{mask(quoted, column.type, rule.mask)} AS {quoted}")
+                effects.append(PolicyEffect(rule.rule or where, "mask", name, column.name))
+            elif rule.kind == "hash":
+                made = digest(quoted, column.type, rule.key, hash_key)
+                expressions.append(f"{made} AS {quoted}")
+                effects.append(PolicyEffect(rule.rule or where, "hash", name, column.name))
+            else:
+                raise EntityError(where, f"unknown column rule {rule.kind}")
+        except MaskError as error:
+            raise EntityError(where, str(error)) from error
+        shown.append(column.name)
+    return shown, expressions, effects
+
+
+def _conditions(
+    name: str, entity: Entity, relation: Relation, subject: Subject
+) -> list[tuple[str, str]]:
+    """(rule, SQL) of every scope: tenant, owner, soft delete, rows."""
+
+    def own(rule: str, column: str) -> str:
+        if relation.column(column) is None:
+            raise EntityError(f"entities.{name}.{rule}", f'no column "{column}" in the table')
+        return identifier(column)
+
+    conditions: list[tuple[str, str]] = []
+    if entity.tenant is not None:
+        column = own("tenant", entity.tenant)
+        if subject.tenant is None:
+            raise Refusal(
+                TENANT_SCOPE_REQUIRED,
+                f'"{name}" belongs to tenants and your login has none',
+                "ask whoever keeps the rules to give the login a tenant",
+                table=name,
+                rule=f"entities.{name}.tenant",
+            )
+        conditions.append(("tenant", f"{column} = {literal(subject.tenant)}"))
+    if entity.owner is not None and entity.owner.holds_for(subject.roles):
+        column = own("owner.column", entity.owner.column)
+        owner = _subject_value(subject, entity.owner.attribute)
+        conditions.append(("owner", f"{column} = {owner}"))
+    if entity.soft_delete is not None:
+        conditions.append(("soft_delete", f"{own('soft_delete', entity.soft_delete)} IS NULL"))
+    if entity.rows is not None:
+        conditions.append(("rows", _predicate(name, entity.rows, relation, subject)))
+    return conditions
+
+
+def _subject_value(subject: Subject, attribute: str) -> str:
+    """A value of the subject as a literal; NULL, which equals nothing, when it has none."""
+    try:
+        value = subject.value(attribute)
+    except KeyError:
+        value = None
+    return "NULL" if value is None else literal(value)
+
+
+_REFERENCE = re.compile(rb"subject\s*\.\s*(\w+)")
+# What a predicate may be made of: it must not read other relations or aggregate.
+_REFUSED_NODES = frozenset({"SubLink", "ParamRef", "SelectStmt", "GroupingFunc", "SetToDefault"})
+
+
+def _predicate(name: str, text: str, relation: Relation, subject: Subject) -> str:
+    """`rows:` with `subject.x` replaced by literals. Raises EntityError."""
+    where = f"entities.{name}.rows"
+    try:
+        tree = grammar.parse_expression(text)
+    except (grammar.GrammarError, grammar.TooDeep) as error:
+        raise EntityError(where, f"not an SQL condition: {error}") from error
+    data = text.encode()
+    prefix = len(b"SELECT (")
+    edits: list[tuple[int, int, str]] = []
+    for key, value in grammar.walk({"root": tree}):
+        if key in _REFUSED_NODES:
+            raise EntityError(where, "may use only the entity's own columns and subject.*")
+        if key != "ColumnRef":
+            continue
+        parts = grammar.names(value["fields"])
+        if parts[0] == "subject" and len(parts) == 2:
+            start = value.get("location", 0) - prefix
+            found = _REFERENCE.match(data, start)
+            if found is None:
+                raise EntityError(where, "write subject values plainly: subject.name")
+            edits.append((start, found.end(), _subject_value(subject, parts[1])))
+        elif len(parts) != 1 or relation.column(parts[0]) is None:
+            raise EntityError(where, f'no column "{".".join(parts)}" in the table')
+    for start, end, value in sorted(edits, reverse=True):
+        data = data[:start] + value.encode() + data[end:]
+    return f"({data.decode()}\n)"
+
+
+def problems(rules: RuleSet, catalog: Catalog, hash_key: bytes) -> list[tuple[str, str]]:
+    """(rule, message) for every visible entity that does not fit the catalog."""
+    found = []
+    for table, name in rules.entity_tables().items():
+        # A subject that satisfies every rule, so that only the catalog can be at fault.
+        subject = Subject(login="check", tenant="0", user_id="0")
+        try:
+            _compile(name, rules, catalog.by_name.get(table), subject, hash_key or b"check", ())
+        except EntityError as error:
+            found.append((error.field, str(error)))
+    return found

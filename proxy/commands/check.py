@@ -1,0 +1,62 @@
+"""`querywarden check`: what is wrong with a rules file, by itself and against a live database."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from policies.check import problems
+from policies.rules import RulesError, RuleSet
+from proxy.introspect import read_catalog
+from proxy.rules_file import load
+
+
+def check(
+    rules: Annotated[
+        Path, typer.Argument(metavar="RULES", help="Rules file, or a folder of *.yaml files.")
+    ],
+    upstream: Annotated[
+        str | None,
+        typer.Option(
+            "--upstream",
+            metavar="DSN",
+            help="A database to compare with: postgresql://user:password@host:port/database.",
+            envvar=["QUERYWARDEN_UPSTREAM", "DATABASE_URL"],
+        ),
+    ] = None,
+) -> int:
+    """Say everything that is wrong with a rules file.
+
+    Each problem is one line, FILE:LINE:COLUMN FIELD MESSAGE with a suggestion, and the exit status
+    is then 1. With --upstream the rules are also held against the database: tables and columns that
+    do not exist, masks that do not fit a column's type, a login with too many rights.
+    """
+    try:
+        found = load([rules])
+    except RulesError as error:
+        return _report(error.problems)
+    against = problems(found, asyncio.run(read_catalog(upstream))) if upstream else ()
+    if against:
+        return _report(against)
+    for warning in found.warnings():
+        typer.echo(f"warning: {warning}")
+    typer.echo(f"{rules}: ok, {_counted(found)}; version {found.text_hash}")
+    return 0
+
+
+def _report(found: Sequence[object]) -> int:
+    for problem in found:
+        typer.echo(str(problem))
+    typer.echo(f"{len(found)} problem{'s' if len(found) > 1 else ''}")
+    return 1
+
+
+def _counted(rules: RuleSet) -> str:
+    return (
+        f"{len(rules.entities)} entities, {len(rules.capabilities)} capabilities,"
+        f" {len(rules.roles)} roles, {len(rules.subjects)} logins"
+    )

@@ -1,0 +1,379 @@
+"""The demo's tour: real clients run statements through the running proxy and a person looks on.
+
+Every station checks what it shows (nothing of another tenant, no denied column, the refusal, the
+notice, the record), so the tour is also a test. It knows the addresses and the two databases'
+worth of truth it is given; how the proxy was started is `proxy.demo`'s.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+import urllib.request
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import asyncpg
+from rich import box
+from rich.console import Console, Group, RenderableType
+from rich.panel import Panel
+from rich.rule import Rule
+from rich.syntax import Syntax
+from rich.table import Table
+from rich.text import Text
+
+from proxy import layout
+
+ACME: Final = "agent_acme"
+BOLT: Final = "agent_bolt"
+
+REPORT: Final = (
+    "SELECT o.status, count(*) AS orders, sum(o.total) AS revenue"
+    " FROM orders AS o WHERE o.created_at >= '2026-01-01'"
+    " GROUP BY o.status ORDER BY revenue DESC"
+)
+PEOPLE: Final = "SELECT * FROM users ORDER BY id LIMIT 3"
+HIDDEN: Final = "SELECT id, ssn FROM users LIMIT 3"
+WRITE: Final = "UPDATE users SET balance = 0 WHERE id = 1"
+EVERYTHING: Final = "SELECT id, total FROM orders ORDER BY id"
+STATEMENTS: Final = (REPORT, PEOPLE, HIDDEN, WRITE, EVERYTHING)
+
+_RECORD_SECONDS = 5.0  # how long a record may take to reach the file
+_KEYWORD_COLOUR, _NEW, _TEXT_COLOUR = "bold blue", "green", "magenta"
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where everything is: DSNs by login, a superuser's DSN of the same database, the admin
+    address, the file of records, and the text a statement of a login becomes."""
+
+    dsn: dict[str, str]
+    direct: str
+    metrics: str
+    records: Path
+    rewrite: Callable[[str, str], str]
+
+
+@dataclass(slots=True)
+class Tour:
+    """One walk: what has been shown goes to `console`, what did not hold to `failures`."""
+
+    console: Console
+    places: Places
+    failures: list[str] = field(default_factory=list)
+    checks: int = 0
+    _station: int = 0
+
+    def expect(self, holds: bool, what: str) -> None:
+        """Note one thing that must be so."""
+        self.checks += 1
+        if not holds:
+            self.failures.append(what)
+            self.console.print(f"  [bold red]not so:[/] {what}")
+
+    def station(self, title: str, *said: str) -> None:
+        """Begin the next part with a heading and a sentence or two."""
+        self._station += 1
+        self.console.print()
+        self.console.print(Rule(f"[bold]{self._station}. {title}[/]", align="left", style="dim"))
+        for line in said:
+            self.console.print(f"  {line}", style="dim", markup=False)
+        self.console.print()
+
+    def show(self, *parts: RenderableType) -> None:
+        """Print below the heading, indented."""
+        for part in parts:
+            self.console.print(_indented(part))
+
+    async def walk(self) -> bool:
+        """All stations in order; True when everything that was checked held."""
+        acme = await asyncpg.connect(self.places.dsn[ACME])
+        bolt = await asyncpg.connect(self.places.dsn[BOLT])
+        direct = await asyncpg.connect(self.places.direct)
+        try:
+            await self._one_select(acme, bolt, direct)
+            await self._masks(acme, direct)
+            await self._refusals(acme)
+            await self._cap(acme, direct)
+            await self._records()
+            await self._metrics()
+        finally:
+            for connection in (acme, bolt, direct):
+                await connection.close()
+        return not self.failures
+
+    async def _one_select(
+        self, acme: asyncpg.Connection, bolt: asyncpg.Connection, direct: asyncpg.Connection
+    ) -> None:
+        self.station(
+            "One SELECT, two tenants",
+            "Client and SQL stay as they are. Every table becomes the caller's view of it: its own",
+            "tenant's rows, no drafts (see rules/demo.yaml), never more rows than its role may have.",
+        )
+        before = layout.words(REPORT)
+        after = layout.words(self.places.rewrite(ACME, REPORT))
+        new = layout.added(before, after)
+        self.show(_titled(f"{ACME} sends", _sql(before)))
+        self.show(_titled("PostgreSQL receives (what is new in green)", _sql(after, new)))
+        rows = {ACME: await acme.fetch(REPORT), BOLT: await bolt.fetch(REPORT)}
+        both = Table.grid(padding=(0, 4))
+        both.add_row(*(_titled(f"{login} sees", _rows(rows[login])) for login in rows))
+        self.show(both)
+        for tenant, login in ((1, ACME), (2, BOLT)):
+            truth = await direct.fetch(
+                REPORT.replace("WHERE", f"WHERE o.tenant_id = {tenant} AND o.status <> 'draft' AND")
+            )
+            self.expect(bool(truth) and rows[login] == truth, f"{login} sees exactly its own rows")
+        self.expect(rows[ACME] != rows[BOLT], "the two tenants see different figures")
+
+    async def _masks(self, acme: asyncpg.Connection, direct: asyncpg.Connection) -> None:
+        self.station(
+            "SELECT * with masks",
+            "Masks are applied where the table is read, so WHERE, JOIN, GROUP BY and ORDER BY see",
+            "them too. A denied column is not there, not even for SELECT *.",
+        )
+        seen = await acme.fetch(PEOPLE)
+        ids = [row["id"] for row in seen]
+        stored = {
+            row["id"]: row
+            for row in await direct.fetch("SELECT * FROM users WHERE id = ANY ($1)", ids)
+        }
+        self.show(_titled(f"{ACME} sends", _sql(layout.words(PEOPLE))), Text())
+        if self._checked_people(seen, stored):
+            self.show(_people(seen, stored))
+
+    def _checked_people(
+        self, seen: Sequence[asyncpg.Record], stored: dict[int, asyncpg.Record]
+    ) -> bool:
+        self.expect(len(seen) == 3, "three users are seen")
+        text = repr([tuple(row) for row in seen])
+        for row in stored.values():
+            self.expect(row["tenant_id"] == 1, "only tenant 1's users are seen")
+            self.expect(row["deleted_at"] is None, "no deleted user is seen")
+            hidden = ("ssn", "password_hash", "email", "full_name", "phone")
+            for column in hidden:
+                self.expect(row[column] is None or row[column] not in text, f"{column} is hidden")
+        for row in seen:
+            self.expect("ssn" not in dict(row), "ssn is not a column")
+            self.expect(row["balance"] is None, "balance is masked")
+        return bool(seen) and set(stored) == {row["id"] for row in seen}
+
+    async def _refusals(self, acme: asyncpg.Connection) -> None:
+        self.station(
+            "Refused, with the way out",
+            "What may not run is refused before the database sees it, with a standard SQLSTATE",
+            "and a hint on what to write instead.",
+        )
+        for statement in (WRITE, HIDDEN):
+            error = await _error(acme, statement)
+            self.show(_refusal(statement, error), Text())
+            self.expect(error is not None, f"{statement} is refused")
+            if error is not None:
+                self.expect(bool(error.hint), f"the refusal of {statement} has a hint")
+                told = f"{error.message} {error.detail} {error.hint}"
+                self.expect("password_hash" not in told, "no hint names a hidden column")
+
+    async def _cap(self, acme: asyncpg.Connection, direct: asyncpg.Connection) -> None:
+        self.station("A result that is too long is capped, and says so")
+        notices: list[Any] = []
+        acme.add_log_listener(lambda _, message: notices.append(message))
+        rows = await acme.fetch(EVERYTHING)
+        status = await _tag(acme, EVERYTHING)
+        there = await direct.fetchval(
+            "SELECT count(*) FROM orders WHERE tenant_id = 1 AND status <> 'draft'"
+        )
+        said = [str(notice) for notice in notices if "capped" in str(notice)]
+        card = Table.grid(padding=(0, 2))
+        card.add_column(style="dim", justify="right")
+        card.add_row("sends", _sql(layout.words(EVERYTHING)))
+        card.add_row("receives", Text(f"{len(rows):,} rows of {there:,}, tag {status}"))
+        card.add_row("notice", Text(said[0] if said else "none", style="yellow"))
+        self.show(card)
+        self.expect(0 < len(rows) < there, "the result is capped")
+        self.expect(bool(said), "a notice says so")
+        self.expect(status == f"SELECT {len(rows)}", "the command tag counts the rows handed out")
+
+    async def _records(self) -> None:
+        self.station(
+            "The record of each",
+            f"One line of JSON per statement in {self.places.records}, chained by hashes;",
+            "literals appear as $1, $2 … and no value of the database ever does.",
+        )
+        records = await self._written(len(STATEMENTS))
+        self.show(_record_table(records), Text())
+        refused = [record for record in records if record["decision"] == "deny"]
+        if refused:
+            self.show(_titled("the first refusal in full", _json(refused[0])))
+        self.expect(len(records) >= len(STATEMENTS), "every statement has its record")
+        self.expect(bool(refused), "the refusal has its record")
+        self.expect(any(r["truncated"] for r in records), "the record says a result was capped")
+        written = self.places.records.read_text()
+        self.expect("2026-01-01" not in written, "no literal is in the records")
+
+    async def _written(self, wanted: int) -> list[dict[str, Any]]:
+        """The tour's own records, in order; each arrives a moment after its statement."""
+        deadline = time.monotonic() + _RECORD_SECONDS
+        while True:
+            records = self._own_records()
+            refused = sum(record["decision"] == "deny" for record in records)
+            if (len(records) >= wanted and refused) or time.monotonic() > deadline:
+                return records
+            await asyncio.sleep(0.05)
+
+    def _own_records(self) -> list[dict[str, Any]]:
+        if not self.places.records.exists():
+            return []
+        lines = self.places.records.read_bytes().splitlines()
+        parsed = [json.loads(line) for line in lines if line.endswith(b"}")]
+        return [record for record in parsed if record["entities"] or record["error"]]
+
+    async def _metrics(self) -> None:
+        self.station("Metrics for Prometheus")
+        text = await asyncio.to_thread(_get, self.places.metrics)
+        wanted = (
+            "statements_total{",
+            "rows_total ",
+            "rows_truncated_total ",
+            "clients ",
+            "policy_",
+        )
+        lines = [
+            line
+            for line in text.splitlines()
+            if line.startswith(tuple(f"querywarden_{name}" for name in wanted))
+        ]
+        self.show(Text("\n".join(lines[:8]), style="cyan"))
+        self.show(Text(f"… {len(text.splitlines())} lines at {self.places.metrics}", style="dim"))
+        self.expect(bool(lines), "statements are counted")
+
+
+async def _error(connection: asyncpg.Connection, statement: str) -> asyncpg.PostgresError | None:
+    try:
+        await connection.fetch(statement)
+    except asyncpg.PostgresError as error:
+        return error
+    return None
+
+
+async def _tag(connection: asyncpg.Connection, statement: str) -> str:
+    """The command tag of a statement: execute() drops the rows and returns it."""
+    return str(await connection.execute(statement))
+
+
+def _get(url: str) -> str:
+    with urllib.request.urlopen(url, timeout=5) as response:
+        body: bytes = response.read()
+    return body.decode()
+
+
+def _indented(part: RenderableType) -> RenderableType:
+    grid = Table.grid(padding=(0, 0, 0, 2))
+    grid.add_row(part)
+    return grid
+
+
+def _titled(title: str, part: RenderableType) -> RenderableType:
+    return Group(Text(title, style="italic dim"), part, Text())
+
+
+def _sql(tokens: Sequence[layout.Word], new: Iterable[int] = ()) -> Text:
+    """The statement in lines and colours; tokens in `new` are what the proxy put in."""
+    fresh = set(new)
+    text = Text()
+    at = 0
+    for number, (indent, line) in enumerate(layout.lines(tokens)):
+        text.append("\n" * bool(number) + " " * indent)
+        for first, word in enumerate(line):
+            if word.spaced and first:
+                text.append(" ")
+            style = _NEW if at in fresh else _colour(word)
+            text.append(word.text, style)
+            at += 1
+    return text
+
+
+def _colour(word: layout.Word) -> str:
+    if word.name == "SCONST":
+        return _TEXT_COLOUR
+    return _KEYWORD_COLOUR if word.text.isupper() and word.name != "IDENT" else ""
+
+
+def _rows(rows: Sequence[asyncpg.Record]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in rows[0].keys() if rows else ("no rows",):
+        number = bool(rows) and not isinstance(rows[0][name], str)
+        table.add_column(name, justify="right" if number else "left")
+    for row in rows:
+        table.add_row(*(_cell(value) for value in row.values()))
+    return table
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return "NULL"
+    text = f"{value:,}" if hasattr(value, "as_tuple") else str(value)
+    return text if len(text) <= 26 else text[:25] + "…"
+
+
+def _people(seen: Sequence[asyncpg.Record], stored: dict[int, asyncpg.Record]) -> Table:
+    """One line per column: what is stored for the first user, what is seen of each."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("column", style="bold")
+    table.add_column("stored (first row)", style="dim")
+    for number in range(len(seen)):
+        table.add_column(f"seen: row {number + 1}")
+    first = stored[seen[0]["id"]]
+    for name, value in first.items():
+        visible = [_cell(row[name]) for row in seen if name in dict(row)]
+        changed = visible and visible[0] != _cell(value)
+        cells = [Text(cell, style="yellow" if changed else "") for cell in visible]
+        absent = [Text("not there", style="red")] * (len(seen) - len(cells))
+        table.add_row(name, _cell(value), *cells, *absent)
+    return table
+
+
+def _refusal(statement: str, error: asyncpg.PostgresError | None) -> RenderableType:
+    card = Table.grid(padding=(0, 2))
+    card.add_column(style="dim", justify="right")
+    card.add_column(overflow="fold")
+    card.add_row("sends", _sql(layout.words(statement)))
+    if error is None:
+        card.add_row("receives", Text("rows"))
+        return card
+    card.add_row("error", Text(f"{error.sqlstate}  {error.message}", style="bold red"))
+    if error.detail:
+        card.add_row("detail", Text(error.detail))
+    card.add_row("hint", Text(error.hint or "none", style="yellow"))
+    return card
+
+
+def _record_table(records: Sequence[dict[str, Any]]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in ("user", "operation", "entities", "decision", "rules applied", "code"):
+        table.add_column(name)
+    for name in ("rows", "ms"):
+        table.add_column(name, justify="right")
+    for record in records:
+        effects = sorted({effect["effect"] for effect in record["policy_decisions"]})
+        rows = f"{record['row_count']:,}" + ("+" if record["truncated"] else "")
+        code = (record["error"] or {}).get("code") or (record["error"] or {}).get("sqlstate", "")
+        colour = {"deny": "red", "rewrite": "green"}.get(record["decision"], "")
+        table.add_row(
+            record["principal"]["user"],
+            record["operation"],
+            ", ".join(record["entities"]),
+            Text(record["decision"], style=colour),
+            ", ".join(effects),
+            code,
+            rows,
+            f"{record['duration_ms']:.1f}",
+        )
+    return table
+
+
+def _json(record: dict[str, Any]) -> RenderableType:
+    text = json.dumps(record, indent=2, ensure_ascii=False)
+    return Panel(Syntax(text, "json", background_color="default", word_wrap=True), style="dim")

@@ -1,0 +1,134 @@
+"""The one door to the policies: the current snapshot, and the decisions made under it.
+
+A reload assigns a new snapshot; the cache hangs on the snapshot and goes with it.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections import OrderedDict
+
+from policies.decision import Decision, Deny, Facts, Mode
+from policies.pipeline import Snapshot, decide
+from policies.reasons import AUTHENTICATION_REQUIRED, UNSUPPORTED_SYNTAX, Refusal
+from policies.settings import check_set
+from policies.subject import Subject
+
+_log = logging.getLogger(__name__)
+
+# Decisions kept per snapshot, and the longest text worth keeping one for.
+CACHED_DECISIONS = 20_000
+CACHED_TEXT_BYTES = 16_384
+
+_OPTION = re.compile(r"(?:-c\s*|--)([A-Za-z_][\w.]*)=((?:[^\s\\]|\\.)*)\s*")
+
+
+class Engine:
+    """Decides texts for subjects; assigning `snapshot` is the reload."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._snapshot = snapshot
+        self._decisions: OrderedDict[tuple[Subject, bytes], Decision] = OrderedDict()
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """The rules and catalog every decision from now on is made against."""
+        return self._snapshot
+
+    @snapshot.setter
+    def snapshot(self, snapshot: Snapshot) -> None:
+        self._snapshot = snapshot
+        self._decisions = OrderedDict()
+
+    def subject(self, login: str) -> Subject | None:
+        """Who a login is under the current rules; None for an unknown one."""
+        return self._snapshot.rules.subject(login)
+
+    def mode(self, subject: Subject) -> Mode:
+        """Whether the subject's statements are enforced, observed or waved through."""
+        return self._snapshot.rules.mode(subject.roles)
+
+    def decide(self, subject: Subject, text: bytes) -> tuple[Decision, bool]:
+        """The decision for a text, and whether it was a cached one. Never raises."""
+        key = (subject, text)
+        decisions = self._decisions
+        found = decisions.get(key)
+        if found is not None:
+            return found, True
+        decision = decide(text, subject, self._snapshot)
+        if isinstance(decision, Deny) and decision.fault:
+            _log.error("deciding failed fault=%s", decision.fault)
+        if len(text) <= CACHED_TEXT_BYTES:
+            if len(decisions) >= CACHED_DECISIONS:
+                decisions.popitem(last=False)
+            decisions[key] = decision
+        return decision, False
+
+    def startup(self, subject: Subject, parameters: dict[str, str]) -> dict[str, str] | Deny:
+        """Settings the subject's upstream connection is opened with.
+
+        `parameters`: what the client's start-up packet asked for, `options` included. Pinned
+        settings come last: opened with them, a RESET goes back to them, never past them.
+        """
+        snapshot = self._snapshot
+        budget = snapshot.rules.budget(subject.roles)
+        asked = {name: value for name, value in parameters.items() if name != "options"}
+        if self.mode(subject) != "enforce":
+            return dict(parameters)
+        try:
+            asked.update(_options(parameters.get("options", "")))
+            for name, value in asked.items():
+                check_set(
+                    name,
+                    value,
+                    time_limit=budget.time_ms,
+                    search_path=snapshot.catalog.search_path,
+                )
+        except Refusal as refusal:
+            return Deny(
+                reason=refusal.reason,
+                message=refusal.message,
+                hint=refusal.hint,
+                facts=Facts(operation="connect"),
+                policy_version=snapshot.version,
+            )
+        settings = {name.lower(): value for name, value in asked.items()}
+        path = ", ".join('"' + s.replace('"', '""') + '"' for s in snapshot.catalog.search_path)
+        return {
+            "statement_timeout": str(budget.time_ms),
+            **settings,
+            "search_path": path,
+            "client_encoding": "UTF8",
+            "standard_conforming_strings": "on",
+            # a second wall: nothing this version allows may write
+            "default_transaction_read_only": "on",
+        }
+
+    def unknown_subject(self) -> Deny:
+        """The answer to every statement of a login the current rules no longer know."""
+        return Deny(
+            reason=AUTHENTICATION_REQUIRED,
+            message="your login is no longer known to the rules",
+            hint="ask whoever keeps the rules",
+            facts=Facts(),
+            policy_version=self._snapshot.version,
+        )
+
+
+def _options(text: str) -> dict[str, str]:
+    """`-c a=b --d=e` of a start-up packet as settings. Raises Refusal for anything else."""
+    found: dict[str, str] = {}
+    text = text.strip()
+    position = 0
+    while position < len(text):
+        match = _OPTION.match(text, position)
+        if match is None:
+            raise Refusal(
+                UNSUPPORTED_SYNTAX,
+                "the start-up options hold something other than settings",
+                "write them as -c name=value",
+            )
+        found[match[1]] = re.sub(r"\\(.)", r"\1", match[2])
+        position = match.end()
+    return found

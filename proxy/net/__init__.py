@@ -1,0 +1,1 @@
+"""Everything that waits on a socket."""

@@ -1,0 +1,66 @@
+"""What the proxy itself says to a client: ready-made frames.
+
+Knows the form of errors and notices (manual 54.8); knows nothing of sessions. An ErrorResponse of
+ours has a one-line JSON DETAIL, so that a program can read the reason, and never a value.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Final
+
+from policies.decision import Deny
+from proxy.wire import messages
+from proxy.wire.messages import FIELDS, frame
+
+PROTOCOL_VIOLATION: Final = "08P01"
+CONNECTION_LOST: Final = "08006"
+ADMIN_SHUTDOWN: Final = "57P01"
+
+
+def error(
+    sqlstate: str,
+    message: str,
+    hint: str = "",
+    *,
+    detail: str = "",
+    severity: str = "ERROR",
+    place: tuple[str, str, str] = ("", "", ""),
+) -> bytes:
+    """An ErrorResponse. `place`: table, column and rule."""
+    table, column, rule = place
+    named = (
+        ("S", severity), ("V", severity), ("C", sqlstate), ("M", message), ("D", detail),
+        ("H", hint), ("t", table), ("c", column), ("n", rule),
+    )  # fmt: skip
+    fields = tuple((key, _clean(value)) for key, value in named if value)
+    return frame(b"E", FIELDS.write(fields))
+
+
+def fatal(sqlstate: str, message: str, hint: str = "") -> bytes:
+    """An ErrorResponse after which the connection is closed."""
+    return error(sqlstate, message, hint, severity="FATAL")
+
+
+def denial(deny: Deny, severity: str = "ERROR") -> bytes:
+    """The ErrorResponse of a refusal."""
+    detail = {"code": deny.reason.code, "policy_version": deny.policy_version}
+    return error(
+        deny.reason.sqlstate,
+        deny.message,
+        deny.hint,
+        detail=json.dumps(detail),
+        severity=severity,
+        place=(deny.table, deny.column, deny.rule),
+    )
+
+
+def cap_notice(cap: int) -> bytes:
+    """Tells that rows were left out."""
+    message = b"result capped at %d rows" % cap
+    fields = (("S", b"NOTICE"), ("V", b"NOTICE"), ("C", b"01000"), ("M", message))
+    return messages.NoticeResponse(fields).encode()
+
+
+def _clean(value: str) -> bytes:
+    return value.replace("\0", "").encode("utf-8", "replace")

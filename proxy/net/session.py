@@ -1,0 +1,344 @@
+"""One client after start-up: what both directions share, and how it ends.
+
+Knows the engine, the ledger, the names and both transports; knows neither how client messages are
+acted on (`requests`) nor how replies are (`replies`). It never waits: both directions are callbacks.
+One upstream connection belongs to one client from log-in to end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from time import perf_counter, time
+from typing import TYPE_CHECKING, Final, Protocol
+
+from policies import reasons
+from policies.decision import Allow, Decision, Deny, Facts, Mode, Plan
+from policies.subject import Subject
+from proxy.net import answers
+from proxy.net.upstream import TERMINATE, Upstream
+from proxy.oplog.operation import Observer, Operation, Origin
+from proxy.wire.ledger import Arrival, Ledger
+from proxy.wire.names import Named, Names
+
+if TYPE_CHECKING:
+    from proxy.net.replies import Replies
+    from proxy.net.requests import Requests
+
+log = logging.getLogger(__name__)
+
+UNKNOWN: Final = Facts()
+IN_TRANSACTION: Final = frozenset(b"TE")
+
+
+class Versioned(Protocol):
+    """What a session must know of a Snapshot; two are the same only if they are one object."""
+
+    @property
+    def version(self) -> str: ...
+
+
+class Engine(Protocol):
+    """The part of `proxy.engine.Engine` a session uses."""
+
+    @property
+    def snapshot(self) -> Versioned: ...
+    def subject(self, login: str) -> Subject | None: ...
+    def decide(self, subject: Subject, text: bytes) -> tuple[Decision, bool]: ...
+    def startup(self, subject: Subject, parameters: dict[str, str]) -> dict[str, str] | Deny: ...
+    def mode(self, subject: Subject) -> Mode: ...
+
+
+class Gauges(Protocol):
+    """The part of `proxy.metrics.Metrics` that counts connections."""
+
+    def client_opened(self) -> None: ...
+    def client_closed(self) -> None: ...
+    def upstream_opened(self) -> None: ...
+    def upstream_closed(self) -> None: ...
+
+
+class Statement(Named):
+    """An allowed text and the snapshot it was decided under: a Query's, or a prepared statement.
+
+    `plan`, `cap` and `decision` are those of its first statement, which is the only one when it is
+    prepared. `may_copy`: it may start a COPY, so what follows it must wait for its answer.
+    """
+
+    __slots__ = (
+        "allow", "cached", "cap", "decide_seconds", "decision", "may_copy", "plan", "snapshot",
+        "text",
+    )  # fmt: skip
+
+    def __init__(
+        self, text: bytes, allow: Allow, snapshot: Versioned, decide_seconds: float, cached: bool
+    ) -> None:
+        self.settled = False
+        self.group = -1
+        self.text = text
+        self.decide_seconds = decide_seconds
+        self.cached = cached
+        self.adopt(allow, snapshot)
+
+    def adopt(self, allow: Allow, snapshot: Versioned) -> None:
+        """Take the decision made under a newer snapshot, whose text is the same."""
+        self.allow = allow
+        self.snapshot = snapshot
+        plan = allow.statements[0] if allow.statements else None
+        self.plan: Plan | None = plan
+        self.cap = plan.cap if plan else None
+        self.decision = decision_of(plan) if plan else "allow"
+        self.may_copy = allow.mode != "enforce" and b"copy" in allow.text.lower()
+
+
+def decision_of(plan: Plan) -> str:
+    """The record's word for a statement that runs."""
+    facts = plan.facts
+    changed = facts.rewritten_template and facts.rewritten_template != facts.sql_template
+    return "rewrite" if changed or facts.effects else "allow"
+
+
+class Session:
+    """Shared state of one client. `closed` is set once; after it nothing is sent to anybody."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        origin: Origin,
+        observers: Sequence[Observer],
+        gauges: Gauges,
+        client: asyncio.Transport,
+        upstream: asyncio.Transport,
+        on_end: Callable[[Session], None],
+    ) -> None:
+        self.engine = engine
+        self.origin = origin
+        self.observers = observers
+        self.gauges = gauges
+        self.client = client
+        self.upstream = Upstream(upstream)
+        self.ledger: Ledger[Statement] = Ledger()
+        self.names: Names[Statement] = Names()
+        self.status = ord("I")  # of the last ReadyForQuery
+        self.waiting = False  # client messages are held until nothing is owed
+        self.draining = False
+        self.closed = False
+        self.requests: Requests | None = None
+        self.replies: Replies | None = None
+        self._upstream_transport = upstream
+        self._on_end = on_end
+        self._terminating = False
+        self._fatal_told = False
+        self._client_stops: set[str] = set()
+        self._last_done = 0.0
+        self.subject: Subject | None = origin.subject
+        self.snapshot = engine.snapshot
+        self.enforcing = True
+        self.take_snapshot()
+        gauges.upstream_opened()
+
+    # Decisions.
+
+    def take_snapshot(self) -> None:
+        """The rules or the catalog changed: who asks is looked up anew."""
+        self.snapshot = self.engine.snapshot
+        self.subject = self.engine.subject(self.origin.subject.login)
+        if self.subject is None:
+            self.enforcing = True
+            return
+        self.enforcing = self.engine.mode(self.subject) == "enforce"
+        if self.subject != self.origin.subject:
+            self.origin = replace(self.origin, subject=self.subject)
+
+    def decide(self, text: bytes) -> tuple[Decision, float, bool]:
+        """The decision, the seconds it took and whether it was known."""
+        if self.subject is None:
+            return self.deny(reasons.AUTHENTICATION_REQUIRED, "this login is not known any more",
+                             "log in again"), 0.0, False  # fmt: skip
+        before = perf_counter()
+        decision, cached = self.engine.decide(self.subject, text)
+        return decision, perf_counter() - before, cached
+
+    def deny(
+        self, reason: reasons.Reason, message: str, hint: str = "", facts: Facts = UNKNOWN
+    ) -> Deny:
+        """A refusal the session itself makes."""
+        return Deny(reason, message, hint, facts, self.snapshot.version)
+
+    # Records.
+
+    def refused(
+        self, deny: Deny, arrival: Arrival, decide_seconds: float = 0.0, cached: bool = False
+    ) -> bytes:
+        """Records a refusal; the ErrorResponse for the client."""
+        started, clock = arrival
+        self.record(
+            Operation(
+                self.origin, deny.facts, "deny", deny.policy_version, started,
+                outcome="refused", sqlstate=deny.reason.sqlstate, code=deny.reason.code,
+                hint=deny.hint, decide_seconds=decide_seconds,
+                total_seconds=perf_counter() - clock, cache="hit" if cached else "miss",
+            )
+        )  # fmt: skip
+        return answers.denial(deny)
+
+    def failed(self, facts: Facts, sqlstate: str, arrival: Arrival) -> None:
+        """Records an error that is the protocol's, not a policy's."""
+        started, clock = arrival
+        self.record(
+            Operation(
+                self.origin, facts, "deny", self.snapshot.version, started,
+                outcome="refused", sqlstate=sqlstate, total_seconds=perf_counter() - clock,
+            )
+        )  # fmt: skip
+
+    def ended(
+        self,
+        statement: Statement | None,
+        plan: Plan | None,
+        arrival: Arrival,
+        now: float,
+        outcome: str = "ok",
+        sqlstate: str = "",
+        hint: str = "",
+        rows: int = 0,
+        size: int = 0,
+        affected: int | None = None,
+        truncated: bool = False,
+    ) -> None:
+        """Records a statement that ran. `now`: monotonic seconds."""
+        started, clock = arrival
+        version, mode, spent, cached = self.snapshot.version, "enforce", 0.0, True
+        decision = "allow"
+        if statement is not None:
+            allow = statement.allow
+            version, mode = allow.policy_version, allow.mode
+            # What deciding cost is said once, by the first run.
+            spent, cached = statement.decide_seconds, statement.cached
+            statement.decide_seconds, statement.cached = 0.0, True
+            if plan is not None:
+                decision = statement.decision if plan is statement.plan else decision_of(plan)
+        begun = clock + spent
+        if begun < self._last_done:
+            begun = self._last_done
+        self._last_done = now
+        self.record(
+            Operation(
+                self.origin, plan.facts if plan is not None else UNKNOWN, decision, version,
+                started, mode, outcome, sqlstate, "", hint, rows, affected, size, truncated,
+                spent, now - begun, now - clock, "hit" if cached else "miss",
+            )
+        )  # fmt: skip
+
+    def record(self, operation: Operation) -> None:
+        for observer in self.observers:
+            try:
+                observer.record(operation)
+            except Exception as error:
+                complain("an observer failed", error)
+
+    # Flow: reading from the client stops for either of two reasons.
+
+    def stop_client(self, why: str) -> None:
+        if not self._client_stops and not self.client.is_closing():
+            self.client.pause_reading()
+        self._client_stops.add(why)
+
+    def start_client(self, why: str) -> None:
+        self._client_stops.discard(why)
+        if not self._client_stops and not self.client.is_closing():
+            self.client.resume_reading()
+
+    def stop_upstream(self) -> None:
+        if not self._upstream_transport.is_closing():
+            self._upstream_transport.pause_reading()
+
+    def start_upstream(self) -> None:
+        if not self._upstream_transport.is_closing():
+            self._upstream_transport.resume_reading()
+
+    # Endings.
+
+    @property
+    def idle(self) -> bool:
+        """Nothing is owed and no transaction is open."""
+        return not self.ledger.owed and not self.waiting and self.status not in IN_TRANSACTION
+
+    def drain(self) -> None:
+        """End as soon as the client is between transactions."""
+        self.draining = True
+        if self.idle:
+            self.shut_down()
+
+    def shut_down(self) -> None:
+        """End now, saying so the way PostgreSQL does."""
+        message = "terminating connection due to administrator command"
+        self.end(answers.fatal(answers.ADMIN_SHUTDOWN, message, "connect again"))
+
+    def terminated(self) -> None:
+        """The client will send nothing more; what it asked is still answered."""
+        self._terminating = True
+
+    def client_finished(self) -> None:
+        """The client closed its sending side without a Terminate."""
+        if not self._terminating and not self.closed:
+            self._terminating = True
+            self._upstream_transport.write(TERMINATE)
+
+    def client_lost(self) -> None:
+        self.end(b"")
+
+    def fatal_told(self) -> None:
+        """The upstream has said why it will close."""
+        self._fatal_told = True
+
+    def upstream_lost(self) -> None:
+        if self._terminating or self._fatal_told:
+            self.end(b"")
+            return
+        message = "the connection to the upstream server was lost"
+        self.end(answers.fatal(answers.CONNECTION_LOST, message, "connect again"))
+
+    def out_of_step(self, error: Exception) -> None:
+        """What the upstream says cannot be matched with what it was asked: nothing may pass."""
+        complain("the upstream's replies cannot be followed", error)
+        code = reasons.INTERNAL_ERROR.sqlstate
+        self.end(answers.fatal(code, "internal error: the connection is closed"))
+
+    def end(self, last_words: bytes) -> None:
+        """Close both sides; what is still owed is recorded as abandoned. Idempotent."""
+        if self.closed:
+            return
+        self.closed = True
+        now = perf_counter()
+        if self.replies is not None:
+            self.replies.abandon(now)
+        if last_words and not self.client.is_closing():
+            self.client.write(last_words)
+        self.client.close()
+        if not self._upstream_transport.is_closing():
+            if not self._terminating:
+                self._upstream_transport.write(TERMINATE)
+            self._upstream_transport.close()
+        self.gauges.upstream_closed()
+        self._on_end(self)
+
+    def abort(self) -> None:
+        """End without waiting for anybody to read."""
+        self.end(b"")
+        self.client.abort()
+        self._upstream_transport.abort()
+
+
+def arrival_now() -> Arrival:
+    return time(), perf_counter()
+
+
+def complain(what: str, error: BaseException) -> None:
+    """One log line: type and place. Never the message, which can hold values."""
+    frames = traceback.extract_tb(error.__traceback__)
+    place = " < ".join(f"{frame.filename}:{frame.lineno}" for frame in reversed(frames[-4:]))
+    log.error("%s: %s at %s", what, type(error).__name__, place)

@@ -1,0 +1,1 @@
+"""Operations, the queue before the sinks, and the sinks."""

@@ -1,0 +1,178 @@
+"""One Operation -> its JSON record, without the chain's two fields. Shapes only; no queue, no file.
+
+Times are milliseconds, `timestamp` is when the statement arrived, in UTC. A record never holds a
+value of the database or of the statement; only what Facts and Origin offer gets in.
+"""
+
+from __future__ import annotations
+
+import random
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+
+from policies.decision import Facts
+from proxy.oplog.operation import Operation, Origin
+
+LONGEST_TEMPLATE = 65536  # characters; a longer statement is cut, and says so
+LONGEST_NAME = 256  # what a client calls itself is its own choice
+
+_CUT = " ...[cut]"
+_REMEMBERED = 8_000_000  # bytes of JSON
+
+
+class Encoder:
+    """Encodes operations of one proxy; used by one thread.
+
+    A session and a cached decision are the same objects in record after record, so the JSON of
+    both is kept: that is most of a record.
+    """
+
+    def __init__(self, instance: str) -> None:
+        self._instance = _dumps({"instance": instance})[1:-1]
+        self._parts: dict[int, tuple[object, bytes]] = {}  # by id(); the object is kept alive
+        self._size = 0
+        self._second = -1
+        self._second_text = ""
+
+    def encode(self, operation: Operation, lost: int = 0) -> bytes:
+        """The record as one line of JSON. `lost`: records that could not be kept before it."""
+        origin, facts = operation.origin, operation.facts
+        found = self._parts.get(id(origin))
+        said_of_origin = found[1] if found else self._remember(origin, _origin(origin))
+        found = self._parts.get(id(facts))
+        said_of_facts = found[1] if found else self._remember(facts, _facts(facts))
+        outcome = _dumps(_outcome(operation, lost))
+        return b'{"id":"%b","timestamp":"%b",%b,%b,%b,%b' % (
+            new_id(operation.started).encode(),
+            self._timestamp(operation.started).encode(),
+            self._instance,
+            said_of_origin,
+            said_of_facts,
+            outcome[1:],
+        )
+
+    def _remember(self, key: object, said: dict[str, Any]) -> bytes:
+        text = _dumps(said)[1:-1]
+        self._size += len(text)
+        if self._size > _REMEMBERED:
+            self._parts.clear()
+            self._size = len(text)
+        self._parts[id(key)] = (key, text)
+        return text
+
+    def _timestamp(self, seconds: float) -> str:
+        whole = int(seconds)
+        if whole != self._second:
+            moment = datetime.fromtimestamp(whole, UTC)
+            self._second, self._second_text = whole, moment.strftime("%Y-%m-%dT%H:%M:%S")
+        return f"{self._second_text}.{int((seconds - whole) * 1_000_000):06d}Z"
+
+
+def new_id(seconds: float) -> str:
+    """A UUID version 7 (RFC 9562): sorts by time, unique across instances."""
+    noise = random.getrandbits(74)
+    digits = (
+        (int(seconds * 1000) & 0xFFFFFFFFFFFF) << 80
+        | 0x7 << 76
+        | noise >> 62 << 64
+        | 0b10 << 62
+        | noise & 0x3FFFFFFFFFFFFFFF
+    )
+    text = f"{digits:032x}"
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+def _origin(origin: Origin) -> dict[str, Any]:
+    subject = origin.subject
+    return {
+        "session_id": origin.session_id,
+        "principal": {
+            "user": subject.login,
+            "user_id": subject.user_id,
+            "tenant": subject.tenant,
+            "roles": subject.roles,
+            "auth_method": origin.auth_method,
+        },
+        "database": origin.database,
+        "application_name": origin.application_name[:LONGEST_NAME],
+        "client_address": origin.client_address,
+    }
+
+
+def _facts(facts: Facts) -> dict[str, Any]:
+    said: dict[str, Any] = {
+        "capability": facts.capability,
+        "operation": facts.operation,
+        "entity": facts.entities[0] if facts.entities else "",
+        "entities": facts.entities,
+        "fields_read": facts.fields_read,
+        "fingerprint": facts.fingerprint,
+        "sql_template": _short(facts.sql_template),
+        "rewritten_template": _short(facts.rewritten_template),
+        "policy_decisions": [
+            {
+                "rule": effect.rule,
+                "effect": effect.effect,
+                "entity": effect.entity,
+                "column": effect.column,
+            }
+            for effect in facts.effects
+        ],
+    }
+    if facts.observed:
+        said["observed"] = {"decision": facts.observed, "reason": facts.observed_reason}
+    return said
+
+
+def _outcome(operation: Operation, lost: int) -> dict[str, Any]:
+    total = round(operation.total_seconds * 1000, 3)
+    error = None
+    if operation.sqlstate or operation.code:
+        error = {"sqlstate": operation.sqlstate, "code": operation.code, "hint": operation.hint}
+    said = {
+        "policy_version": operation.policy_version,
+        "mode": operation.mode,
+        "decision": operation.decision,
+        "outcome": operation.outcome,
+        "row_count": operation.row_count,
+        "affected_rows": operation.affected_rows,
+        "bytes": operation.bytes,
+        "truncated": operation.truncated,
+        "duration_ms": total,
+        "timings": {
+            "decide": round(operation.decide_seconds * 1000, 3),
+            "upstream": round(operation.upstream_seconds * 1000, 3),
+            "total": total,
+        },
+        "cache": operation.cache,
+        "error": error,
+    }
+    if lost:
+        said["lost"] = lost
+    return said
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= LONGEST_TEMPLATE else text[:LONGEST_TEMPLATE] + _CUT
+
+
+def _dumps(value: dict[str, Any]) -> bytes:
+    try:
+        return orjson.dumps(value)
+    except TypeError:  # a lone surrogate, or a value JSON has no type for
+        return orjson.dumps(_plain(value))
+
+
+def _plain(value: object) -> object:
+    """The same value with every text encodable and every unknown type as text."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if value is None or isinstance(value, (bool, float)):
+        return value
+    if isinstance(value, int) and abs(value) < 2**63:
+        return value
+    return str(value).encode("utf-8", "replace").decode()

@@ -1,0 +1,115 @@
+"""Prepared statements and portals by name, as the upstream has them or will have them.
+
+Knows names and their order of change; what a name stands for is the session's. Both sides use the
+same names. A change counts from the moment it is sent (`statements`, `portals`: the view a
+pipelining client's next message is judged by) and is undone when the upstream drops it after an
+error: `settled` is what the upstream has confirmed.
+
+PostgreSQL's facts (tcop/postgres.c, commands/prepare.c, utils/mmgr/portalmem.c):
+- names are compared by their first 63 bytes;
+- a Query drops the unnamed statement, and so does a Parse of the unnamed statement that fails;
+- named statements survive ROLLBACK; portals end with their transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final, Generic, TypeVar
+
+from proxy.wire import ledger
+
+NAME_BYTES: Final = 63
+
+
+class Named:
+    """A prepared statement's standing: confirmed by the upstream or not, and sent in which group."""
+
+    __slots__ = ("group", "settled")
+
+    def __init__(self) -> None:
+        self.settled = False
+        self.group = -1
+
+
+S = TypeVar("S", bound=Named)
+
+
+class Names(Generic[S]):
+    """One session's names. `portals` maps to (statement, group of the Bind)."""
+
+    __slots__ = ("portals", "settled", "statements")
+
+    def __init__(self) -> None:
+        self.statements: dict[bytes, S] = {}
+        self.settled: dict[bytes, S] = {}
+        self.portals: dict[bytes, tuple[S, int]] = {}
+
+    def parse_sent(self, name: bytes, statement: S, group: int) -> None:
+        statement.group = group
+        self.statements[name] = statement
+
+    def parse_settled(self, name: bytes, statement: S) -> None:
+        statement.settled = True
+        self.settled[name] = statement
+
+    def close_sent(self, target: bytes) -> None:
+        """`target`: b"S" or b"P", then the name."""
+        if target[:1] == b"S":
+            self.statements.pop(target[1:], None)
+        else:
+            self.portals.pop(target[1:], None)
+
+    def close_settled(self, target: bytes) -> None:
+        if target[:1] == b"S":
+            self.settled.pop(target[1:], None)
+
+    def query_sent(self) -> None:
+        if self.statements:
+            self.statements.pop(b"", None)
+        if self.portals:
+            self.portals.pop(b"", None)
+
+    def query_settled(self) -> None:
+        if self.settled:
+            self.settled.pop(b"", None)
+
+    def transaction_ended(self) -> None:
+        """Portals do not outlive their transaction. Call only when nothing is owed."""
+        self.portals.clear()
+
+    def forget_statement(self, name: bytes | None) -> None:
+        """SQL's DEALLOCATE did it, and has been confirmed. None: all."""
+        gone = self.settled if name is None else {name: self.settled.get(name)}
+        for key, statement in list(gone.items()):
+            self.settled.pop(key, None)
+            if self.statements.get(key) is statement:
+                self.statements.pop(key, None)
+
+    def forget_portal(self, name: bytes | None) -> None:
+        """SQL's CLOSE did it. None: all."""
+        if name is None:
+            self.portals.clear()
+        else:
+            self.portals.pop(name, None)
+
+    def failed(
+        self,
+        head: ledger.Entry[S],
+        dropped: Iterable[ledger.Entry[S]],
+        owed: Iterable[ledger.Entry[S]],
+    ) -> None:
+        """After an error: `head` failed, `dropped` never happened, `owed` is still to come."""
+        if head[0] == ledger.PARSE and not head[1]:
+            self.settled.pop(b"", None)
+        for entry in (head, *dropped):
+            if entry[0] == ledger.BIND:
+                self.portals.pop(entry[1], None)
+        statements = dict(self.settled)
+        for kind, name, statement, _, _ in owed:
+            if kind == ledger.PARSE and statement is not None:
+                statements[name] = statement
+            elif kind == ledger.CLOSE and name[:1] == b"S":
+                statements.pop(name[1:], None)
+            elif kind in (ledger.QUERY, ledger.REFUSED_QUERY):
+                statements.pop(b"", None)
+        self.statements = statements

@@ -1,0 +1,86 @@
+"""The two worlds, their proxies, and the summary of the attacks at the end of the run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from proxy.testing import RunningProxy
+from tests.attacks.catalogue import HERE
+from tests.attacks.verdict import Tally
+from tests.attacks.worlds import DATABASE, Door, TwoServers, World, fill, two_servers
+
+TALLY = pytest.StashKey[Tally]()
+USERS = {"agent_t1": "one", "agent_t2": "two"}
+RULES = (HERE / "rules.yaml").read_text()
+UPSTREAM_ROLE = "agent"
+BARE = "bare"
+
+Worlds = tuple[World, World]
+
+
+@pytest.fixture(scope="session")
+def tally(request: pytest.FixtureRequest) -> Tally:
+    """The counts printed at the end."""
+    return request.config.stash.setdefault(TALLY, Tally())
+
+
+@pytest.fixture(scope="session")
+def servers() -> Iterator[TwoServers]:
+    """Both databases, filled, each on a server of its own."""
+    with two_servers() as pair:
+        yield pair
+
+
+@pytest.fixture(scope="session")
+def proxies(servers: TwoServers) -> Iterator[tuple[RunningProxy, RunningProxy]]:
+    """A proxy before each of the two servers, same rules."""
+    upstreams = [server.dsn(DATABASE, UPSTREAM_ROLE) for server in servers]
+    first, second = (RunningProxy(rules=RULES, users=USERS, upstream=u) for u in upstreams)
+    with first, second:
+        yield first, second
+
+
+@pytest.fixture(scope="session")
+def worlds(servers: TwoServers, proxies: tuple[RunningProxy, RunningProxy]) -> Iterator[Worlds]:
+    """Both worlds as tenant 1 sees them through the proxy."""
+    yield from _worlds(
+        servers, [Door("127.0.0.1", p.port, "agent_t1", USERS["agent_t1"]) for p in proxies]
+    )
+
+
+@pytest.fixture(scope="session")
+def bare_worlds(servers: TwoServers) -> Iterator[Worlds]:
+    """Both worlds without protection, in databases of their own because attacks succeed there."""
+    fill(*servers, BARE)
+    yield from _worlds(
+        servers, [Door("127.0.0.1", s.port, UPSTREAM_ROLE, database=BARE) for s in servers]
+    )
+
+
+def _worlds(servers: TwoServers, doors: list[Door]) -> Iterator[Worlds]:
+    pair = tuple(
+        World(name, server, door) for name, server, door in zip("AB", servers, doors, strict=True)
+    )
+    first, second = pair
+    yield first, second
+    first.close()
+    second.close()
+
+
+@pytest.fixture(scope="session")
+def both() -> Iterator[ThreadPoolExecutor]:
+    """Two threads, so that both worlds are asked at the same time."""
+    with ThreadPoolExecutor(2) as pool:
+        yield pool
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print the tally when there is one."""
+    tally = terminalreporter.config.stash.get(TALLY, None)
+    if tally is not None:
+        terminalreporter.section("attacks")
+        for line in tally.lines():
+            terminalreporter.write_line(line)

@@ -1,0 +1,55 @@
+"""Every attack, in every form, in both worlds, through the proxy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+import pytest
+
+from tests.attacks.catalogue import Attack, answered, attacks, refused
+from tests.attacks.conftest import Worlds
+from tests.attacks.verdict import Tally, outcome, problems
+from tests.attacks.worlds import FORMS, TwoServers, World, server_version
+
+
+@pytest.fixture(scope="session")
+def version(servers: TwoServers) -> int:
+    """The servers' version, as 180000."""
+    return server_version(servers[0])
+
+
+@pytest.fixture(scope="session")
+def untouched(worlds: Worlds) -> Iterator[list[str]]:
+    """What both databases held before the first attack."""
+    yield [world.digest() for world in worlds]
+
+
+@pytest.mark.parametrize("attack", attacks(), ids=lambda attack: attack.id)
+def test_attack(
+    attack: Attack,
+    worlds: Worlds,
+    untouched: list[str],
+    both: ThreadPoolExecutor,
+    tally: Tally,
+    version: int,
+) -> None:
+    tally.attacks += 1
+    found: list[str] = []
+    outcomes = set()
+    for form in FORMS:
+        first, second = both.map(partial(World.send, attack=attack, form=form), worlds)
+        found += problems(attack, form, first, second, version, tally)
+        outcomes.add(outcome(first))
+    found += [f"another client of {w.name} is disturbed" for w in worlds if not w.bystander_works()]
+    for index, world in enumerate(worlds):
+        now = world.digest()
+        if now != untouched[index]:
+            untouched[index] = now  # so that later attacks are not blamed for it
+            found.append(f"world {world.name} was changed")
+    if attack.id in answered() and "answered" not in outcomes:
+        found.append("answered.yaml lists it, but it is not answered")
+    if attack.id in refused() and outcomes == {"answered"}:
+        found.append("refused.yaml lists it, but it is answered")
+    assert not found, "\n".join([attack.sql, f"expected: {attack.expected}", *found])

@@ -1,0 +1,273 @@
+"""Two databases that differ only in what tenant 1 may not see, and what comes back from each.
+
+A `World` is one database with a door to it: the proxy's, or the bare server's when a test proves
+that the harness notices leaks. A `Transcript` is every message of one attack in one form.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from proxy.testing import EmbeddedPostgres
+from tests.attacks.catalogue import CLOCK_TYPES, HERE, Attack, only_reads, statements
+from tests.attacks.wire_client import (
+    BINARY,
+    TEXT,
+    Closed,
+    Message,
+    WireClient,
+    columns,
+    errors,
+    row_values,
+    rows,
+)
+
+DATABASE = "lab"  # the name some attacks write
+FORMS = ("simple", "extended text", "extended binary")
+
+# What belongs to the connection and not to the answer: ParameterStatus, BackendKeyData.
+_NOT_COMPARED = {b"S", b"K"}
+_TIME = re.compile(rb"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d+)?([+-]\d\d(:?\d\d)?|Z)?")
+
+
+TwoServers = tuple[EmbeddedPostgres, EmbeddedPostgres]
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """Where a client of tenant 1 connects."""
+
+    host: str
+    port: int
+    user: str
+    password: str = ""
+    database: str = DATABASE
+
+    def connect(self, *, parameters: dict[str, str] | None = None) -> WireClient:
+        """A new connection, logged in."""
+        return WireClient.login(
+            self.host, self.port, self.user, self.password, self.database, parameters=parameters
+        )
+
+
+@dataclass(slots=True)
+class Transcript:
+    """What the server sent for one attack; `trouble` says what went wrong with the connection."""
+
+    messages: list[Message] = field(default_factory=list)
+    trouble: str = ""
+
+    @property
+    def received(self) -> bytes:
+        """Every byte of every message, types and bodies."""
+        return b"".join(message.tag + message.body for message in self.messages)
+
+    @property
+    def refusals(self) -> list[str]:
+        """The reason code of every error that is the proxy's own."""
+        return [code for fields in errors(self.messages) if (code := refusal_code(fields))]
+
+    @property
+    def sqlstates(self) -> list[str]:
+        """The SQLSTATE of every error."""
+        return [fields.get("C", "") for fields in errors(self.messages)]
+
+    def describe(self) -> str:
+        """One line for a report."""
+        if self.trouble:
+            return self.trouble
+        seen = [f"{e.get('C')} {e.get('M')}" for e in errors(self.messages)]
+        tags = [m.body.rstrip(b"\0").decode() for m in self.messages if m.tag == b"C"]
+        shown = [str(row)[:200] for row in rows(self.messages)[:4]]
+        return "; ".join([*tags, *shown, *seen])[:900]
+
+
+def refusal_code(fields: dict[str, str]) -> str:
+    """The reason code in a refusal's DETAIL, "" for an error of the upstream."""
+    try:
+        detail = json.loads(fields.get("D", ""))
+    except ValueError:
+        return ""
+    return str(detail.get("code", "")) if isinstance(detail, dict) else ""
+
+
+class World:
+    """One database, its door, and connections to it that are kept while they are clean."""
+
+    def __init__(self, name: str, server: EmbeddedPostgres, door: Door) -> None:
+        self.name = name
+        self.door = door
+        self._client: WireClient | None = None
+        self._bystander: WireClient | None = None
+        superuser = Door("127.0.0.1", server.port, server.superuser, database=door.database)
+        self.inspector = superuser.connect()
+
+    def send(self, attack: Attack, form: str, *, first: str = "") -> Transcript:
+        """Send an attack in one form and read everything that comes back.
+
+        `first` is sent before it and is not part of the transcript.
+        """
+        client = self._client or self.door.connect()
+        self._client = None
+        if first:
+            client.query(first)
+        transcript = Transcript()
+        parts: Sequence[str] = (attack.sql,) if form == "simple" else statements(attack.sql)
+        try:
+            for part in parts:
+                transcript.messages += exchange(client, part, form)
+        except Closed as closed:
+            transcript.messages += closed.messages
+            transcript.trouble = "the connection was closed"
+        except TimeoutError:
+            transcript.trouble = "no answer in time"
+        if transcript.trouble:
+            client.close()
+        else:
+            self._keep(client, clean=only_reads(attack.sql), transcript=transcript)
+        return transcript
+
+    def _keep(self, client: WireClient, *, clean: bool, transcript: Transcript) -> None:
+        """After any attack the connection still works; keep it when it carries no state."""
+        try:
+            if client.status != b"I":
+                client.query("ROLLBACK")
+            answer = rows(client.query("SELECT 1"))
+        except (Closed, TimeoutError):
+            answer = []
+        if answer != [[b"1"]]:
+            transcript.trouble = f"afterwards SELECT 1 on the same connection gives {answer}"
+        if clean and not transcript.trouble:
+            self._client = client
+        else:
+            client.close()
+
+    def bystander_works(self) -> bool:
+        """A client that was connected all the time is still served."""
+        if self._bystander is None:
+            self._bystander = self.door.connect()
+        try:
+            return rows(self._bystander.query("SELECT 1")) == [[b"1"]]
+        except (Closed, TimeoutError):
+            self._bystander.close()
+            self._bystander = None
+            return False
+
+    def digest(self) -> str:
+        """A hash of every row of every table and of what objects exist, seen by the superuser."""
+        listed = rows(self.inspector.query(_TABLES))
+        counts = " UNION ALL ".join(
+            _TABLE_DIGEST.format((name or b"").decode()) for (name,) in listed
+        )
+        content = rows(self.inspector.query(f"{counts} ORDER BY 1"))
+        objects = [rows(self.inspector.query(text)) for text in _OBJECTS]
+        assert content and all(objects[:2]), "the digest read nothing"
+        return hashlib.sha256(repr((content, objects)).encode()).hexdigest()
+
+    def close(self) -> None:
+        """Close every connection."""
+        for client in (self._client, self._bystander, self.inspector):
+            if client is not None:
+                client.close()
+
+
+_TABLES = (
+    "SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class c JOIN pg_namespace n"
+    " ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'm') AND c.relpersistence <> 't'"
+    " AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast') ORDER BY 1"
+)
+_TABLE_DIGEST = (
+    "SELECT '{0}', count(*), md5(string_agg(t::text, E'\\n' ORDER BY t::text)) FROM ONLY {0} t"
+)
+# Objects, rights and settings an attack might leave behind.
+_OBJECTS = (
+    "SELECT oid, relname, relkind, relacl::text, relrowsecurity FROM pg_class"
+    " WHERE oid >= 16384 AND relpersistence <> 't' AND relkind NOT IN ('i', 't') ORDER BY oid",
+    "SELECT rolname, rolsuper FROM pg_roles ORDER BY 1",
+    "SELECT oid, proname, md5(prosrc) FROM pg_proc WHERE oid >= 16384 ORDER BY oid",
+    "SELECT oid, typname FROM pg_type WHERE oid >= 16384 AND typtype <> 'c' ORDER BY 1",
+    "SELECT oid, oprname FROM pg_operator WHERE oid >= 16384 ORDER BY oid",
+    "SELECT ev_class, rulename FROM pg_rewrite WHERE oid >= 16384 ORDER BY 1, 2",
+    "SELECT sequencename, last_value FROM pg_sequences ORDER BY 1",
+    "SELECT pubname FROM pg_publication ORDER BY 1",
+    "SELECT stxname FROM pg_statistic_ext ORDER BY 1",
+    "SELECT nspname FROM pg_namespace WHERE nspname !~ '^pg_(toast_)?temp_' ORDER BY 1",
+    "SELECT count(*) FROM pg_largeobject_metadata",
+    "SELECT count(*) FROM pg_prepared_xacts",
+    "SELECT setdatabase, setrole, setconfig::text FROM pg_db_role_setting ORDER BY 1, 2",
+)
+
+
+def exchange(client: WireClient, sql: str, form: str) -> list[Message]:
+    """One statement or text in one form."""
+    if form == "simple":
+        return client.query(sql)
+    return client.extended(sql, result_format=BINARY if form.endswith("binary") else TEXT)
+
+
+def comparable(transcript: Transcript, attack: Attack) -> list[bytes]:
+    """The messages as the bytes both worlds must share.
+
+    Rows are a multiset unless the text asks for an order; the id of a record and the time of day
+    differ between any two runs.
+    """
+    result: list[bytes] = []
+    run: list[bytes] = []
+    clock_columns: set[int] = set()
+    for message in transcript.messages:
+        if message.tag in _NOT_COMPARED:
+            continue
+        if message.tag == b"D":
+            run.append(_row(message, clock_columns if attack.reads_clock else set()))
+            continue
+        result += run if attack.orders else sorted(run)
+        run = []
+        if message.tag == b"T":
+            kinds = enumerate(columns(message))
+            clock_columns = {place for place, column in kinds if column.type_oid in CLOCK_TYPES}
+        body = _error(message) if message.tag in (b"E", b"N") else message.body
+        result.append(message.tag + (_TIME.sub(b"TIME", body) if attack.reads_clock else body))
+    return [*result, *(run if attack.orders else sorted(run))]
+
+
+def _row(message: Message, clock_columns: set[int]) -> bytes:
+    if not clock_columns:
+        return b"D" + message.body
+    values = row_values(message)
+    return b"D" + repr([None if i in clock_columns else v for i, v in enumerate(values)]).encode()
+
+
+def _error(message: Message) -> bytes:
+    """An error's fields without the id its record got."""
+    fields = message.fields
+    if refusal_code(fields):
+        detail = json.loads(fields["D"])
+        fields["D"] = json.dumps({name: detail[name] for name in detail if name != "record"})
+    return repr(fields).encode()
+
+
+@contextmanager
+def two_servers() -> Iterator[TwoServers]:
+    """Both databases, filled: a server for each, as both must have the name the attacks use.
+
+    The second is filled by the same statements and then changed, so OIDs are the same in both.
+    """
+    with EmbeddedPostgres() as first, EmbeddedPostgres() as second:
+        fill(first, second, DATABASE)
+        yield first, second
+
+
+def fill(first: EmbeddedPostgres, second: EmbeddedPostgres, database: str) -> None:
+    """Create a database of that name on both servers: world A on the first, B on the second."""
+    first.create_database(database, HERE / "world_a.sql")
+    second.create_database(database, HERE / "world_a.sql", HERE / "world_b.sql")
+
+
+def server_version(server: EmbeddedPostgres) -> int:
+    """server_version_num, as 180000."""
+    return int(server.execute("postgres", "SHOW server_version_num"))

@@ -1,0 +1,143 @@
+"""The fidelity checker must see every kind of change, or its zeros mean nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from benchmarks.undo import Expected, difference
+
+VIEW = "(SELECT id, total FROM public.orders WHERE tenant_id = '1')"
+
+
+def is_view(inner: Any, schema: str, name: str) -> bool:
+    source = inner.from_clause[0].range_var
+    return source.relname == name and schema in ("", source.schemaname)
+
+
+def where(original: str, rewritten: str, cap: int | None = None) -> str:
+    return difference(original, rewritten, Expected(cap, is_view))
+
+
+@pytest.mark.parametrize(
+    ("original", "rewritten"),
+    [
+        ("SELECT 1", "select  1"),
+        ("SELECT * FROM orders", f"SELECT * FROM {VIEW} AS orders"),
+        ("SELECT o.id FROM public.orders AS o", f"SELECT o.id FROM {VIEW} AS o"),
+        ("SELECT a FROM orders o (a, b)", f"SELECT a FROM {VIEW} AS o (a, b)"),
+        (
+            "WITH w AS (SELECT * FROM orders) SELECT * FROM w",
+            f"WITH w AS (SELECT * FROM {VIEW} AS orders) SELECT * FROM w",
+        ),
+        (
+            "SELECT x FROM (SELECT id AS x FROM orders) AS d",
+            f"SELECT x FROM (SELECT id AS x FROM {VIEW} AS orders) AS d",
+        ),
+        (
+            "SELECT * FROM a WHERE EXISTS (SELECT FROM orders)",
+            f"SELECT * FROM (SELECT FROM a) AS a WHERE EXISTS (SELECT FROM {VIEW} AS orders)",
+        ),
+    ],
+)
+def test_only_views_differ(original: str, rewritten: str) -> None:
+    assert where(original, rewritten) == ""
+
+
+@pytest.mark.parametrize(
+    ("original", "rewritten", "cap"),
+    [
+        ("SELECT 1", "SELECT 1 LIMIT 11", 10),
+        ("SELECT 1 LIMIT ALL", "SELECT 1 LIMIT 11", 10),
+        ("SELECT 1 LIMIT 5", "SELECT 1 LIMIT 5", 10),
+        ("SELECT 1 LIMIT 50", "SELECT 1 LIMIT 11", 10),
+        (
+            "SELECT id FROM orders ORDER BY id FETCH FIRST 5 ROWS WITH TIES",
+            f"SELECT * FROM (SELECT id FROM {VIEW} AS orders ORDER BY id"
+            " FETCH FIRST 5 ROWS WITH TIES) AS x LIMIT 11",
+            10,
+        ),
+        ("SELECT 1 LIMIT $1 OFFSET 2", "SELECT 1 LIMIT LEAST($1::bigint, 11) OFFSET 2", 10),
+    ],
+)
+def test_a_cap_is_permitted(original: str, rewritten: str, cap: int) -> None:
+    assert where(original, rewritten, cap) == ""
+
+
+@pytest.mark.parametrize(
+    ("original", "rewritten"),
+    [
+        ("SELECT 1", "SELECT 2"),
+        ("SELECT 'a'", "SELECT 'b'"),
+        ("SELECT a FROM orders", f"SELECT b FROM {VIEW} AS orders"),
+        ("SELECT a FROM orders", f"SELECT a AS b FROM {VIEW} AS orders"),
+        ("SELECT a FROM orders", "SELECT a FROM orders"),
+        ("SELECT a FROM orders o", f"SELECT a FROM {VIEW} AS p"),
+        ("SELECT a FROM orders o (a)", f"SELECT a FROM {VIEW} AS o"),
+        ("SELECT a FROM other", f"SELECT a FROM {VIEW} AS other"),
+        ("SELECT a FROM ONLY orders", f"SELECT a FROM {VIEW} AS orders"),
+        ("SELECT a FROM orders WHERE a = 1", f"SELECT a FROM {VIEW} AS orders"),
+        ("SELECT a FROM orders WHERE a = 1", f"SELECT a FROM {VIEW} AS orders WHERE a <> 1"),
+        ("SELECT a FROM orders ORDER BY a", f"SELECT a FROM {VIEW} AS orders ORDER BY a DESC"),
+        ("SELECT DISTINCT a FROM orders", f"SELECT a FROM {VIEW} AS orders"),
+        ("SELECT a UNION SELECT b", "SELECT a UNION ALL SELECT b"),
+        ("SELECT count(a) GROUP BY b", "SELECT count(a) GROUP BY b, c + 1"),
+        ("SELECT 1 LIMIT 5", "SELECT 1"),
+        ("SELECT 1 LIMIT 5", "SELECT 1 LIMIT 4"),
+        ("SELECT 1 OFFSET 5", "SELECT 1 OFFSET 6"),
+        (
+            "WITH orders AS (SELECT 1) SELECT * FROM orders",
+            f"WITH orders AS (SELECT 1) SELECT * FROM {VIEW} AS orders",
+        ),
+        (
+            "WITH w AS (SELECT * FROM w) SELECT * FROM w",
+            "WITH RECURSIVE w AS (SELECT * FROM w) SELECT * FROM w",
+        ),
+        ("SELECT x::int", "SELECT x::bigint"),
+        ("SELECT count(*)", "SELECT count(x)"),
+        ("SELECT a AND (b OR c)", "SELECT a AND b OR c"),
+        ("SELECT 1", "INSERT INTO t VALUES (1)"),
+    ],
+)
+def test_changes_are_seen(original: str, rewritten: str) -> None:
+    assert where(original, rewritten) != ""
+
+
+@pytest.mark.parametrize(
+    ("original", "rewritten"),
+    [
+        ("SELECT 1", "SELECT 1"),
+        ("SELECT 1", "SELECT 1 LIMIT 12"),
+        ("SELECT 1 LIMIT 50", "SELECT 1 LIMIT 50"),
+        ("SELECT 1 LIMIT 11", "SELECT 1 LIMIT 12"),
+        ("SELECT 1 LIMIT 5", "SELECT 1 LIMIT 11"),
+        ("SELECT 1 LIMIT $1", "SELECT 1 LIMIT LEAST($2, 11)"),
+        ("SELECT 1 LIMIT $1", "SELECT 1 LIMIT GREATEST($1, 11)"),
+        (
+            "SELECT 1 ORDER BY 1 FETCH FIRST 5 ROWS WITH TIES",
+            "SELECT 1 ORDER BY 1 FETCH FIRST 5 ROWS WITH TIES",
+        ),
+    ],
+)
+def test_a_cap_that_is_none_is_seen(original: str, rewritten: str) -> None:
+    assert where(original, rewritten, 10) != ""
+
+
+def test_an_inner_limit_is_no_cap() -> None:
+    original = "SELECT * FROM (SELECT 1 LIMIT 50) AS d"
+    assert where(original, "SELECT * FROM (SELECT 1 LIMIT 11) AS d LIMIT 11", 10) != ""
+
+
+GUARD = "(SELECT g.oid FROM (SELECT (a)::pg_catalog.oid) g(oid) WHERE g.oid < 16384)"
+
+
+def test_a_guard_is_permitted_around_an_argument() -> None:
+    assert where("SELECT f(a)", f"SELECT f({GUARD})") == ""
+    assert where("SELECT a::regclass", f"SELECT {GUARD}::regclass") == ""
+
+
+def test_a_guard_elsewhere_or_of_something_else_is_seen() -> None:
+    assert where("SELECT a", f"SELECT {GUARD}") != ""
+    assert where("SELECT f(b)", f"SELECT f({GUARD})") != ""
+    assert where("SELECT f(a)", "SELECT f((SELECT a))") != ""

@@ -1,0 +1,47 @@
+"""One shop database with pgbench's tables, and one proxy before it, for all clients."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from proxy.testing import PostgresServer, RunningProxy
+
+HERE = Path(__file__).parent
+USERS = {"acme": "pass word/1", "bolt": "two"}  # a password that must be quoted in a URL
+
+
+@pytest.fixture(scope="session")
+def shop(postgres: PostgresServer) -> Iterator[RunningProxy]:
+    """The proxy before the shop; login acme is tenant 1, bolt is tenant 2."""
+    owner = postgres.create_database("shop")
+    pgbench = postgres.psql.with_name("pgbench")
+    subprocess.run([pgbench, "-i", "-I", "dtgp", "-q", owner], check=True, capture_output=True)
+    postgres.execute("shop", "DROP ROLE IF EXISTS shop_app", HERE / "shop.sql")
+    rules = (HERE / "rules.yaml").read_text()
+    upstream = postgres.dsn("shop", "shop_app")
+    with RunningProxy(rules=rules, users=USERS, upstream=upstream) as proxy:
+        yield proxy
+    postgres.drop_database("shop")
+    postgres.execute("postgres", "DROP ROLE shop_app")
+
+
+@pytest.fixture(scope="session")
+def dsn(shop: RunningProxy) -> str:
+    """Where tenant 1 connects."""
+    return shop.dsn("acme")
+
+
+@pytest.fixture(scope="session")
+def other_dsn(shop: RunningProxy) -> str:
+    """Where tenant 2 connects."""
+    return shop.dsn("bolt")
+
+
+def plain_environment() -> dict[str, str]:
+    """Our environment without libpq's variables."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("PG")}
