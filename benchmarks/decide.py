@@ -18,7 +18,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rich.console import Console
 from rich.table import Table
 
 from benchmarks import corpora, stage
@@ -26,6 +25,7 @@ from benchmarks.fidelity import HASH_KEY, empty_catalog
 from policies.catalog import Catalog
 from policies.decision import Allow
 from policies.pipeline import Snapshot, decide
+from proxy.embedded import EmbeddedPostgres
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,9 +104,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not names:
         print(f"decide: skipped, no corpora in {chosen.corpora} (--corpora DIR)")
         return 0
-    system = empty_catalog()
+    with EmbeddedPostgres() as server:
+        system = empty_catalog(server)
     timings = [measure(name, system, chosen.repeat, chosen.corpora) for name in names]
-    console = Console()
+    console = stage.console()
     console.print(_table(timings))
     if chosen.slowest:
         console.print(*(t.slowest for t in timings), sep="\n", markup=False)

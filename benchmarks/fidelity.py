@@ -8,6 +8,9 @@ Under rules that let the subject read every relation a statement names, each SEL
 checker (`benchmarks.undo`), it is the original. `not allowed`: policy forbids it (a function off
 the list, FOR UPDATE, a system table with statistics), whatever its spelling. `unsupported`: the
 rewriter could not do it. `changed`: a text came out that says something else. It must be 0.
+
+What drivers and ORMs ask the system tables can be tried on a real server: of those statements that
+PostgreSQL accepts as written, the second table says how many it accepts as rewritten.
 """
 
 from __future__ import annotations
@@ -21,6 +24,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import postgast
 from rich.console import Console
 from rich.table import Table
@@ -69,10 +73,9 @@ class Count:
         return self.passed / max(1, self.total - self.not_allowed)
 
 
-def empty_catalog() -> Catalog:
+def empty_catalog(server: EmbeddedPostgres) -> Catalog:
     """The catalog of a database with nothing in it: system relations, types, operators."""
-    with EmbeddedPostgres() as server:
-        return asyncio.run(read_catalog(server.dsn()))
+    return asyncio.run(read_catalog(server.dsn()))
 
 
 def count(corpus: str, system: Catalog, directory: Path = corpora.DIRECTORY) -> Count:
@@ -96,6 +99,53 @@ def count(corpus: str, system: Catalog, directory: Path = corpora.DIRECTORY) -> 
         else:
             result.passed += 1
     return result
+
+
+@dataclass(slots=True)
+class Accepted:
+    """Rewritten statements on system tables: how many PostgreSQL prepares, and (error, original)
+    of the others."""
+
+    corpus: str
+    prepared: int = 0
+    failed: list[tuple[str, str]] = field(default_factory=list)
+
+
+async def accepted(
+    corpus: str, system: Catalog, dsn: str, directory: Path = corpora.DIRECTORY
+) -> Accepted:
+    """Prepare what became of every statement that reads system tables only and is valid itself."""
+    texts = corpora.selects(corpus, directory)
+    rules, catalog = corpora.permissive(texts, system)
+    snapshot = Snapshot(rules, catalog, HASH_KEY, "fidelity")
+    known = {relation.name for relation in system.relations}
+    result = Accepted(corpus)
+    connection = await asyncpg.connect(dsn, statement_cache_size=0)
+    for text in texts:
+        read = corpora.relations([text])
+        own = any(schema not in corpora.SYSTEM and name not in known for schema, name in read)
+        decision = decide(text.encode(), corpora.SUBJECT, snapshot)
+        if not read or own or not isinstance(decision, Allow):
+            continue
+        if await _prepare(connection, text):
+            continue
+        problem = await _prepare(connection, decision.text.decode())
+        if problem:
+            result.failed.append((problem, text))
+        else:
+            result.prepared += 1
+    await connection.close()
+    return result
+
+
+async def _prepare(connection: asyncpg.Connection, text: str) -> str:
+    """The error PostgreSQL gives, "" when it takes the statement."""
+    try:
+        await connection.execute(f"PREPARE fidelity AS {text}")
+        await connection.execute("DEALLOCATE fidelity")
+    except asyncpg.PostgresError as error:
+        return str(error).splitlines()[0]
+    return ""
 
 
 def _cap(text: str, made: int | None) -> int:
@@ -141,6 +191,18 @@ def _table(counts: Sequence[Count]) -> Table:
     return table
 
 
+def _accepted_table(results: Sequence[Accepted], number: int) -> Table:
+    table = Table("corpus", title="Rewritten statements on system tables", title_justify="left")
+    for heading in ("prepared", "failed"):
+        table.add_column(heading, justify="right")
+    table.add_column("because")
+    for r in results:
+        reasons = Counter(error for error, _ in r.failed).most_common(max(3, number))
+        why = "\n".join(f"{n:,} {error}" for error, n in reasons)
+        table.add_row(r.corpus, f"{r.prepared:,}", f"{len(r.failed):,}", why)
+    return table
+
+
 def _examples(console: Console, counts: Sequence[Count], number: int) -> None:
     for c in counts:
         for code in c.refused:
@@ -165,10 +227,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not names:
         print(f"fidelity: skipped, no corpora in {chosen.corpora} (--corpora DIR)")
         return 0
-    system = empty_catalog()
-    counts = [count(name, system, chosen.corpora) for name in names]
-    console = Console()
+    with EmbeddedPostgres() as server:
+        system = empty_catalog(server)
+        counts = [count(name, system, chosen.corpora) for name in names]
+        valid = [
+            asyncio.run(accepted(name, system, server.dsn(), chosen.corpora))
+            for name in ("orm", "clients")
+            if name in names
+        ]
+    console = stage.console()
     console.print(_table(counts))
+    if valid:
+        console.print(_accepted_table(valid, chosen.show))
     _examples(console, counts, chosen.show)
     console.print(stage.machine(), style="dim", soft_wrap=True)
     return 1 if any(c.changed for c in counts) else 0

@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import asyncpg
-from rich.console import Console
 from rich.table import Table
 
 from benchmarks import stage
@@ -123,7 +122,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         figure = each.get((r.way, r.clients))
         cells = (f"{r.clients:,}", f"{r.rss_kb / 1024:.1f}", f"{figure:.1f}" if figure else "")
         table.add_row(r.way, *cells)
-    console = Console()
+    console = stage.console()
     console.print(table)
     console.print(stage.machine(), style="dim", soft_wrap=True)
     return 0

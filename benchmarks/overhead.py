@@ -21,7 +21,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
 
-from rich.console import Console
 from rich.table import Table
 
 from benchmarks import stage
@@ -145,7 +144,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except RuntimeError as error:
         print(f"overhead: {error}", file=sys.stderr)
         return 1
-    console = Console()
+    console = stage.console()
     what = f"pgbench -S, {chosen.clients} clients, {chosen.rounds} rounds of {chosen.seconds} s"
     console.print(_table(results, f"Overhead: {what}, medians"))
     console.print(stage.machine(), style="dim", soft_wrap=True)

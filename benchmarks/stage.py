@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
+from rich.console import Console
+
 from proxy.embedded import EmbeddedPostgres, free_port
 from proxy.testing import RunningProxy
 
@@ -140,6 +142,12 @@ def wait_for_port(port: int, process: subprocess.Popen[bytes], log: Path) -> Non
         if process.poll() is not None or time.monotonic() > deadline:
             raise RuntimeError(f"{process.args!r} did not start: {log.read_text()[-500:]}")
         time.sleep(0.05)
+
+
+def console() -> Console:
+    """Where tables go; wide enough for them when it is a file."""
+    terminal = Console()
+    return terminal if terminal.is_terminal else Console(width=118)
 
 
 def machine() -> str:

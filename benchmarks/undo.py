@@ -10,8 +10,8 @@ repeated here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import postgast
@@ -37,6 +37,23 @@ Names = frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
+class Scope:
+    """What names mean at a place: WITH queries, and for each SELECT around it, innermost first,
+    the names its FROM list gives, with the schema written there ("" for anything but a table)."""
+
+    ctes: Names = frozenset()
+    levels: tuple[Mapping[str, str], ...] = ()
+
+    def inside(self, select: Message) -> Scope:
+        """Within a SELECT, its WITH clause seen already."""
+        return replace(self, levels=(dict(_given(select.from_clause)), *self.levels))
+
+    def owner(self, name: str) -> str | None:
+        """The schema written where the nearest FROM item of that name stands."""
+        return next((level[name] for level in self.levels if name in level), None)
+
+
+@dataclass(frozen=True, slots=True)
 class Expected:
     """What the rules of the run should have done: `cap` rows, and which view a relation becomes.
 
@@ -58,7 +75,7 @@ def difference(original: str, rewritten: str, expected: Expected) -> str:
         after = _inside(after, expected.cap)
         if after is None:
             return "limit: WITH TIES without a cap"
-        return next(_compare(before, after, "select", frozenset(), expected), "")
+        return next(_compare(before, after, "select", Scope(), expected), "")
     limit = _limit(before, after, expected.cap)
     if limit:
         return limit
@@ -66,7 +83,7 @@ def difference(original: str, rewritten: str, expected: Expected) -> str:
         tree.ClearField("limit_count")
         # Without LIMIT the parser leaves the default where LIMIT leaves COUNT.
         tree.ClearField("limit_option")
-    return next(_compare(before, after, "select", frozenset(), expected), "")
+    return next(_compare(before, after, "select", Scope(), expected), "")
 
 
 def _only_select(text: str) -> Message | None:
@@ -136,28 +153,58 @@ def _without_bigint(node: Message) -> Message:
 
 def equal(one: Message, other: Message) -> bool:
     """Whether two trees are the same but for positions, nothing else permitted."""
-    return not any(_compare(one, other, "", frozenset(), Expected(None, None)))
+    return not any(_compare(one, other, "", Scope(), Expected(None, None)))
 
 
-def _compare(a: Message, b: Message, path: str, ctes: Names, expected: Expected) -> Iterator[str]:
+def _compare(a: Message, b: Message, path: str, scope: Scope, expected: Expected) -> Iterator[str]:
     """Yield each place where b is not a; the first is enough for every caller."""
     if a.DESCRIPTOR.name == "Node":
-        yield from _compare_nodes(a, b, path, ctes, expected)
+        yield from _compare_nodes(a, b, path, scope, expected)
         return
     if a.DESCRIPTOR.name != b.DESCRIPTOR.name:
         yield f"{path}: {a.DESCRIPTOR.name} became {b.DESCRIPTOR.name}"
         return
     if a.DESCRIPTOR.name == "SelectStmt":
         if a.HasField("with_clause"):
-            yield from _compare_with(a, b, path, ctes, expected)
-            ctes |= _names(a.with_clause)
-        yield from _compare_fields(a, b, path, ctes, expected, skip={"with_clause"})
+            yield from _compare_with(a, b, path, scope, expected)
+            scope = replace(scope, ctes=scope.ctes | _names(a.with_clause))
+        scope = scope.inside(a)
+        yield from _compare_fields(a, b, path, scope, expected, skip={"with_clause"})
+    elif a.DESCRIPTOR.name == "ColumnRef" and expected.view is not None:
+        if _column(a) != _column(b) and _column(a, scope) != _column(b):
+            yield f"{path}: {_column(a)} became {_column(b)}"
     else:
-        yield from _compare_fields(a, b, path, ctes, expected)
+        yield from _compare_fields(a, b, path, scope, expected)
+
+
+def _column(reference: Message, scope: Scope | None = None) -> tuple[str, ...]:
+    """s.t.c as written; with a scope as t.c when the nearest t is the table s.t. A star is ""."""
+    names = tuple(part.string.sval for part in reference.fields)
+    if scope is not None and len(names) == 3 and scope.owner(names[1]) == names[0]:
+        return names[1:]
+    return names
+
+
+def _given(sources: Iterable[Message]) -> Iterator[tuple[str, str]]:
+    """(name, schema or "") of each item of a FROM list."""
+    for source in sources:
+        kind = source.WhichOneof("node")
+        item: Message = getattr(source, kind)
+        if kind == "join_expr":
+            if item.alias.aliasname:
+                yield item.alias.aliasname, ""
+            else:
+                yield from _given((item.larg, item.rarg))
+        elif kind == "range_table_sample":
+            yield from _given((item.relation,))
+        elif item.alias.aliasname:
+            yield item.alias.aliasname, ""
+        elif kind == "range_var":
+            yield item.relname, item.schemaname
 
 
 def _compare_nodes(
-    a: Message, b: Message, path: str, ctes: Names, expected: Expected
+    a: Message, b: Message, path: str, scope: Scope, expected: Expected
 ) -> Iterator[str]:
     kind, other = a.WhichOneof("node"), b.WhichOneof("node")
     if kind is None or other is None:
@@ -167,7 +214,7 @@ def _compare_nodes(
     if (
         kind == "range_var"
         and expected.view is not None
-        and (a.range_var.schemaname or a.range_var.relname not in ctes)
+        and (a.range_var.schemaname or a.range_var.relname not in scope.ctes)
     ):
         yield from _compare_relation(a.range_var, b, path, expected.view)
         return
@@ -177,7 +224,7 @@ def _compare_nodes(
     if kind != other:
         yield f"{path}: {kind} became {other}"
         return
-    yield from _compare(getattr(a, kind), getattr(b, kind), f"{path}.{kind}", ctes, expected)
+    yield from _compare(getattr(a, kind), getattr(b, kind), f"{path}.{kind}", scope, expected)
 
 
 def _compare_relation(
@@ -202,8 +249,8 @@ def _compare_relation(
 
 
 def _argument(node: Message) -> Message | None:
-    """x, when the node is a guard: (SELECT g.c FROM (SELECT (x)::oid) g(c) WHERE ...), or
-    (SELECT NULL::text WHERE (x) IS NULL)."""
+    """x, when the node is a guard: (SELECT g.c FROM (SELECT (x)::oid) g(c) WHERE ...), the same
+    with to_regclass((x)::text)::oid, or (SELECT NULL::text WHERE (x) IS NULL)."""
     if node.WhichOneof("node") != "sub_link" or node.sub_link.sub_link_type != _EXPRESSION:
         return None
     select = node.sub_link.subselect.select_stmt
@@ -212,18 +259,40 @@ def _argument(node: Message) -> Message | None:
         argument = select.where_clause.null_test.arg
         shell.where_clause.null_test.arg.CopyFrom(argument)
         return argument if equal(shell, select) else None
-    derived = select.from_clause[0].range_subselect
-    targets, names = derived.subquery.select_stmt.target_list, derived.alias.colnames
-    if len(targets) != 1 or len(names) != 1:
+    names = select.from_clause[0].range_subselect.alias.colnames
+    if len(names) != 1:
         return None
     # the guard bears the column's own name, so that the result column is still called that
     name = '"' + names[0].string.sval.replace('"', '""') + '"'
-    shell = _select(f"SELECT g.{name} FROM (SELECT (x)::pg_catalog.oid) g({name})")
-    argument = targets[0].res_target.val.type_cast.arg
-    inner = shell.from_clause[0].range_subselect.subquery.select_stmt
-    inner.target_list[0].res_target.val.type_cast.arg.CopyFrom(argument)
-    shell.where_clause.CopyFrom(select.where_clause)
-    return argument if equal(shell, select) else None
+    for operand, slot in _OPERANDS:
+        shell = _select(f"SELECT g.{name} FROM (SELECT {operand}) g({name})")
+        argument = slot(_operand(select))
+        if argument is not None:
+            place = slot(_operand(shell))
+            assert place is not None
+            place.CopyFrom(argument)
+            shell.where_clause.CopyFrom(select.where_clause)
+            if equal(shell, select):
+                return argument
+    return None
+
+
+def _operand(guard: Message) -> Message:
+    """What the inner SELECT of a guard casts to oid (empty when there is no such thing)."""
+    targets = guard.from_clause[0].range_subselect.subquery.select_stmt.target_list
+    return (targets or [_NOTHING])[0].res_target.val.type_cast.arg
+
+
+def _looked_up(operand: Message) -> Message | None:
+    arguments = operand.func_call.args
+    return arguments[0].type_cast.arg if len(arguments) == 1 else None
+
+
+_NOTHING = postgast.parse("SELECT 1").stmts[0].stmt.select_stmt.target_list[0]
+_OPERANDS: tuple[tuple[str, Callable[[Message], Message | None]], ...] = (
+    ("pg_catalog.to_regclass((x)::pg_catalog.text)::pg_catalog.oid", _looked_up),
+    ("(x)::pg_catalog.oid", lambda operand: operand),
+)
 
 
 def _select(text: str) -> Message:
@@ -235,24 +304,25 @@ def _names(clause: Message) -> Names:
 
 
 def _compare_with(
-    a: Message, b: Message, path: str, ctes: Names, expected: Expected
+    a: Message, b: Message, path: str, scope: Scope, expected: Expected
 ) -> Iterator[str]:
     """Each CTE sees those before it, or all of them under RECURSIVE (manual, 7.8)."""
     mine, theirs = list(a.with_clause.ctes), list(b.with_clause.ctes)
     if len(mine) != len(theirs) or a.with_clause.recursive != b.with_clause.recursive:
         yield f"{path}.with: another list"
         return
-    seen = ctes | _names(a.with_clause) if a.with_clause.recursive else ctes
+    if a.with_clause.recursive:
+        scope = replace(scope, ctes=scope.ctes | _names(a.with_clause))
     for one, other in zip(mine, theirs, strict=True):
-        yield from _compare(one, other, f"{path}.with", seen, expected)
-        seen |= {one.common_table_expr.ctename}
+        yield from _compare(one, other, f"{path}.with", scope, expected)
+        scope = replace(scope, ctes=scope.ctes | {one.common_table_expr.ctename})
 
 
 def _compare_fields(
     a: Message,
     b: Message,
     path: str,
-    ctes: Names,
+    scope: Scope,
     expected: Expected,
     skip: Iterable[str] = (),
 ) -> Iterator[str]:
@@ -263,18 +333,18 @@ def _compare_fields(
         mine, theirs = getattr(a, name), getattr(b, name)
         where = f"{path}.{name}"
         if field.is_repeated:
-            yield from _compare_lists(list(mine), list(theirs), where, ctes, expected)
+            yield from _compare_lists(list(mine), list(theirs), where, scope, expected)
         elif field.message_type is None:
             if mine != theirs:
                 yield f"{where}: {mine!r} became {theirs!r}"
         elif a.HasField(name) != b.HasField(name):
             yield f"{where}: {'lost' if a.HasField(name) else 'gained'}"
         elif a.HasField(name):
-            yield from _compare(mine, theirs, where, ctes, expected)
+            yield from _compare(mine, theirs, where, scope, expected)
 
 
 def _compare_lists(
-    mine: list[Message], theirs: list[Message], path: str, ctes: Names, expected: Expected
+    mine: list[Message], theirs: list[Message], path: str, scope: Scope, expected: Expected
 ) -> Iterator[str]:
     if path.endswith(".group_clause") and mine and len(theirs) > len(mine):
         extra = theirs[len(mine) :]
@@ -286,5 +356,5 @@ def _compare_lists(
     locked = path.endswith(".locked_rels")  # FOR UPDATE OF u: names of the FROM list, no relations
     for one, other in zip(mine, theirs, strict=True):
         if locked:
-            ctes |= {one.range_var.relname}
-        yield from _compare(one, other, path, ctes, expected)
+            scope = replace(scope, ctes=scope.ctes | {one.range_var.relname})
+        yield from _compare(one, other, path, scope, expected)

@@ -100,12 +100,14 @@ def truncate(column: str, type_name: str, argument: Argument) -> str:
         return _truncate_time(column, type_name, argument)
     if isinstance(argument, bool) or not isinstance(argument, int | Decimal):
         raise MaskError("truncate needs a unit or a bucket")
-    bucket = f"{argument}::pg_catalog.numeric"
-    cut = f"pg_catalog.floor({column}::pg_catalog.numeric / {bucket}) * {bucket}"
+    # By remainder: it is exact, where a quotient is rounded and may land in the next bucket.
+    bucket, number = f"{argument}::pg_catalog.numeric", f"{column}::pg_catalog.numeric"
+    remainder = f"pg_catalog.mod(pg_catalog.mod({number}, {bucket}) + {bucket}, {bucket})"
+    cut = f"{number} - {remainder}"
     if type_name in WHOLE_TYPES:
         low, high = WHOLE_TYPES[type_name]  # a bucket's lower end may lie outside the type
         return f"GREATEST(LEAST({cut}, {high}), {low})::{cast_name(type_name)}"
-    if type_name == "numeric":  # bounds: a quotient can be too large for the type
+    if type_name == "numeric":  # without NaN and what dwarfs the bucket
         return f"(CASE WHEN {column} BETWEEN -1e100 AND 1e100 THEN {cut} END)"
     raise MaskError(f"mask truncate to a bucket needs a whole number or numeric, not {type_name}")
 

@@ -18,6 +18,7 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
 
 from policies.catalog import Catalog
+from policies.check import findings
 from policies.pipeline import Snapshot
 from policies.rules import RulesError, RuleSet
 from proxy.admin.http import AdminServer
@@ -96,7 +97,6 @@ class App:
             address,
             (self.metrics, self._recorder),
             self.metrics,
-            max_clients=settings.max_clients,
             max_statement_bytes=settings.max_statement_bytes,
         )
         self.port = await _bound("listen", settings.listen, self._listener.start)
@@ -222,6 +222,7 @@ class App:
             return "catalog: unchanged"
         self.engine.snapshot = self._snapshot(current.rules, catalog)
         self.metrics.catalog_refreshed("ok")
+        self._announce(current.rules, catalog)
         return f"catalog: {len(catalog.relations)} relations"
 
     def _snapshot(self, rules: RuleSet, catalog: Catalog) -> Snapshot:
@@ -240,12 +241,9 @@ class App:
         """Say loudly what weakens enforcement, and tell the metrics the names in use."""
         for warning in rules.warnings():
             _log.warning("rules %s", warning)
-        if catalog.role_is_superuser:
-            _log.warning(
-                "upstream role %s is a superuser: connect as a role that may only do what clients"
-                " need",
-                catalog.role,
-            )
+        for finding in findings(rules, catalog):
+            level = logging.ERROR if finding.error else logging.WARNING
+            _log.log(level, "rules and database do not fit %s", finding)
         for subject in rules.subjects:
             if subject.login not in self._userlist:
                 _log.warning("login %s has no line in the auth file", subject.login)

@@ -25,7 +25,7 @@ from rich.console import Console
 from rich.table import Table
 
 from policies.decision import Allow
-from proxy import demo_data
+from proxy import demo_data, logs
 from proxy.app import App, AppError
 from proxy.auth import passwd_line
 from proxy.config import Address, Settings, shipped_rules
@@ -47,7 +47,8 @@ INTERRUPTED: Final = 130  # what a shell reports for Ctrl-C
 def run(once: bool, port: int | None = None) -> int:
     """Start, walk through and, unless `once`, stay until Ctrl-C. Returns the exit status: 0, or 1
     when something could not start or the tour did not show what it should."""
-    console = Console(highlight=False, soft_wrap=False)
+    logs.configure("error")  # the tour says what there is to say
+    console = Console(highlight=False)
     with _terminated_like_interrupted():
         try:
             return _run(console, once, port)
@@ -127,7 +128,6 @@ class _Demo:
             records=str(self._directory / "operations.jsonl"),
             hash_key=SecretStr(secrets.token_hex(16)),
             drain_seconds=0.5,
-            log_level="error",
         )
 
     def _places(self, app: App) -> Places:

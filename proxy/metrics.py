@@ -64,7 +64,7 @@ OPERATIONS = frozenset(
     "select values begin commit rollback savepoint release set reset show discard explain prepare "
     "execute deallocate declare fetch move close copy insert update delete merge truncate listen "
     "notify unlisten lock call do create alter drop grant revoke vacuum analyze utility "
-    "empty".split()
+    "connect empty".split()
 )
 UNENFORCED = ("observe", "bypass")
 MASKING = frozenset({"mask", "hash"})
@@ -137,8 +137,9 @@ class Metrics(Collector):
             (reason if reason in REASONS else OTHER) if reason else NONE,
         )
         self._statements[key] = self._statements.get(key, 0) + 1
-        self._cache["hit" if operation.cache == "hit" else "miss"] += 1
-        self._decision.observe(operation.decide_seconds)
+        if operation.decide_seconds:  # a connection turned away was not decided by the engine
+            self._cache["hit" if operation.cache == "hit" else "miss"] += 1
+            self._decision.observe(operation.decide_seconds)
         self._overhead.observe(operation.total_seconds - operation.upstream_seconds)
         if operation.upstream_seconds:
             self._upstream.observe(operation.upstream_seconds)

@@ -17,6 +17,11 @@ def load(paths: Sequence[Path]) -> RuleSet:
 
     Raises RulesError with every problem found.
     """
+    return parse_all(texts(paths))
+
+
+def texts(paths: Sequence[Path]) -> list[tuple[str, str]]:
+    """(name, text) of each file behind these paths. Raises RulesError."""
     problems: list[Problem] = []
     files: dict[Path, str] = {}
     for path in paths:
@@ -34,7 +39,7 @@ def load(paths: Sequence[Path]) -> RuleSet:
         raise RulesError([Problem("rules", 0, 0, "", "no file was given", "use --rules FILE")])
     if problems:
         raise RulesError(problems)
-    return parse_all([(str(file), text) for file, text in files.items()])
+    return [(str(file), text) for file, text in files.items()]
 
 
 def _files(path: Path) -> list[Path]:

@@ -17,7 +17,7 @@ from policies.reasons import (
 
 MAX_BYTES = 1 << 20
 MAX_NESTING = 200  # parentheses, brackets, CASE
-MAX_CHAIN = 1500  # operators in a row between two commas: each is one level of the tree
+MAX_CHAIN = 5000  # operators in a row between two commas: each may be one level of the tree
 # A text this short cannot nest deeply enough to hurt: the parsers' own limits raise first.
 SHORT = 4096
 

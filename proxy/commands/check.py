@@ -9,10 +9,12 @@ from typing import Annotated
 
 import typer
 
-from policies.check import problems
+from policies.check import Finding, findings
 from policies.rules import RulesError, RuleSet
+from policies.rules_errors import Problem, dotted
+from policies.rules_text import merge, read_yaml
 from proxy.introspect import read_catalog
-from proxy.rules_file import load
+from proxy.rules_file import load, texts
 
 
 def check(
@@ -39,11 +41,12 @@ def check(
         found = load([rules])
     except RulesError as error:
         return _report(error.problems)
-    against = problems(found, asyncio.run(read_catalog(upstream))) if upstream else ()
-    if against:
-        return _report(against)
-    for warning in found.warnings():
+    against = findings(found, asyncio.run(read_catalog(upstream))) if upstream else ()
+    for warning in (*found.warnings(), *_placed(rules, [one for one in against if not one.error])):
         typer.echo(f"warning: {warning}")
+    errors = _placed(rules, [one for one in against if one.error])
+    if errors:
+        return _report(errors)
     typer.echo(f"{rules}: ok, {_counted(found)}; version {found.text_hash}")
     return 0
 
@@ -53,6 +56,23 @@ def _report(found: Sequence[object]) -> int:
         typer.echo(str(problem))
     typer.echo(f"{len(found)} problem{'s' if len(found) > 1 else ''}")
     return 1
+
+
+def _placed(rules: Path, found: Sequence[Finding]) -> list[Problem]:
+    """The findings with the line of the field they are about, or of what is around it."""
+    document = merge([read_yaml(text, name) for name, text in texts([rules])])
+    places = {dotted(location): place for location, (place, _) in document.places.items()}
+    problems = []
+    for finding in found:
+        field = finding.field
+        while field and field not in places:
+            field = field.rpartition(".")[0]
+        if field:
+            at = places[field]
+            problems.append(Problem(at.file, at.line, at.column, finding.field, finding.message))
+        else:
+            problems.append(Problem(str(rules), 0, 0, finding.field, finding.message))
+    return problems
 
 
 def _counted(rules: RuleSet) -> str:

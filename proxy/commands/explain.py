@@ -36,7 +36,7 @@ _EFFECTS = {
     "hash": "hashed",
     "hide": "not there",
     "cap": "capped",
-    "fence": "fenced: its conditions run before the statement's own",
+    "fence": "fenced: limited before anything else is asked of its rows",
 }
 
 
@@ -103,7 +103,7 @@ def _who(subject: Subject, rules: RuleSet) -> RenderableType:
 
 
 def _denied(decision: Deny) -> RenderableType:
-    rows = [
+    rows: list[tuple[str, str | Text]] = [
         ("decision", Text("deny", "bold red")),
         ("reason", f"{decision.reason.code} (SQLSTATE {decision.reason.sqlstate})"),
         ("message", decision.message),

@@ -7,6 +7,7 @@ what to do; the exit status is 1, or 2 when the command line itself is wrong. Ne
 from __future__ import annotations
 
 import inspect
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import PurePath
@@ -69,7 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _say("interrupted", INTERRUPTED)
     except BrokenPipeError:
         # whoever read our output has gone; nothing more can be said
-        sys.stdout = None  # type: ignore[assignment]
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 1
     except Exception as error:
         at = extract_tb(error.__traceback__)[-1]
@@ -106,9 +107,18 @@ def _paragraphs(command: Command) -> str:
     return "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
 
 
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"{PROGRAM} {__version__}")
+        raise typer.Exit
+
+
 def _program(
     version: Annotated[
-        bool, typer.Option("--version", help="Print the version and exit.", is_eager=True)
+        bool,
+        typer.Option(
+            "--version", help="Print the version and exit.", is_eager=True, callback=_version
+        ),
     ] = False,
 ) -> None:
     """A PostgreSQL proxy that makes untrusted SQL safe to run.
@@ -121,9 +131,6 @@ def _program(
     [bold]check[/bold] and [bold]explain[/bold], make logins with [bold]passwd[/bold], and run
     [bold]serve[/bold].
     """
-    if version:
-        typer.echo(f"{PROGRAM} {__version__}")
-        raise typer.Exit
 
 
 def _say(message: str, status: int) -> int:

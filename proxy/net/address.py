@@ -14,16 +14,19 @@ from typing import Final
 from urllib.parse import parse_qsl, unquote
 
 _SCHEMES: Final = ("postgres://", "postgresql://")
-_PAIR: Final = re.compile(r"\s*(\w+)\s*=\s*('(?:[^'\\]|\\.)*'|(?:[^\s'\\]|\\.)*)(?:\s+|$)", re.DOTALL)
+_PAIR: Final = re.compile(
+    r"\s*(\w+)\s*=\s*('(?:[^'\\]|\\.)*'|(?:[^\s'\\]|\\.)*)(?:\s+|$)", re.DOTALL
+)
 _NO_TLS: Final = "TLS to the upstream is not available in this version"
 _PLAIN: Final = {"disable", "allow", "prefer"}
 
 # Options that need nothing from us, or only say who connects: the proxy says that itself.
-_IGNORED: Final = frozenset(
-    "application_name fallback_application_name connect_timeout keepalives keepalives_idle "
-    "keepalives_interval keepalives_count tcp_user_timeout sslcompression sslcert sslkey "
-    "sslrootcert sslcrl sslsni gssencmode krbsrvname".split()
-)
+_IGNORED: Final = frozenset({
+    "application_name", "fallback_application_name", "connect_timeout", "keepalives",
+    "keepalives_idle", "keepalives_interval", "keepalives_count", "tcp_user_timeout",
+    "sslcompression", "sslcert", "sslkey", "sslrootcert", "sslcrl", "sslsni", "gssencmode",
+    "krbsrvname",
+})  # fmt: skip
 _ONLY: Final[dict[str, frozenset[str]]] = {
     "sslmode": frozenset(_PLAIN),
     "channel_binding": frozenset({"disable", "prefer"}),
@@ -75,7 +78,7 @@ class UpstreamAddress:
         return f"{self.user}@{self.host}:{self.port}/{self.database}"
 
 
-_KEYWORDS: Final = frozenset("host hostaddr port user password dbname options".split())
+_KEYWORDS: Final = frozenset({"host", "hostaddr", "port", "user", "password", "dbname", "options"})
 
 
 def _refuse_unavailable(parts: Mapping[str, str]) -> None:

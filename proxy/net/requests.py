@@ -64,13 +64,14 @@ class Requests(asyncio.Protocol):
         self._dropping = False  # the rest of a frame that comes in pieces is dropped
 
     def data_received(self, data: bytes) -> None:
-        if self._session.closed:
+        session = self._session
+        if session.closed or session.terminating:
             return
         buffer, frames = self._reader.feed(data)
         if self._held:
             self._held.append((buffer, frames))
-            return
-        self._act(buffer, frames)
+        elif frames or self._reader.error is not None:
+            self._act(buffer, frames)
 
     def resume(self) -> None:
         """Nothing is owed any more (or a COPY began): what was held goes on."""
@@ -113,7 +114,7 @@ class Requests(asyncio.Protocol):
             if session.waiting:
                 upstream.forward(FLUSH, 0, len(FLUSH))
             upstream.flush()
-        if self._reader.error is not None and not session.waiting:
+        if self._reader.error is not None and not self._held:
             self._unreadable()
 
     def _hold(self, buffer: bytes, frames: list[Frame]) -> None:
@@ -322,8 +323,8 @@ class Requests(asyncio.Protocol):
 
     def _more(self, buffer: bytes, start: int, stop: int, count: int, arrival: Arrival) -> int:
         if self._dropping:
-            self._cut(buffer, start, stop, 1)
-            self._dropping = self._reader.unfinished
+            self._cut(buffer, start, stop, count)
+            self._dropping = not count
         return GO
 
     def _ignored(self, buffer: bytes, start: int, stop: int, count: int, arrival: Arrival) -> int:

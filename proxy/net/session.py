@@ -1,7 +1,7 @@
 """One client after start-up: what both directions share, and how it ends.
 
 Knows the engine, the ledger, the names and both transports; knows neither how client messages are
-acted on (`requests`) nor how replies are (`replies`). It never waits: both directions are callbacks.
+acted on (`requests`) nor how replies are (`replies`). It never waits: both are callbacks.
 One upstream connection belongs to one client from log-in to end.
 """
 
@@ -125,12 +125,13 @@ class Session:
         self.status = ord("I")  # of the last ReadyForQuery
         self.waiting = False  # client messages are held until nothing is owed
         self.draining = False
+        self.terminating = False  # the client will send nothing more
         self.closed = False
+        self.pid = 0  # the upstream's, which the client sees
         self.requests: Requests | None = None
         self.replies: Replies | None = None
         self._upstream_transport = upstream
         self._on_end = on_end
-        self._terminating = False
         self._fatal_told = False
         self._client_stops: set[str] = set()
         self._last_done = 0.0
@@ -211,8 +212,8 @@ class Session:
     ) -> None:
         """Records a statement that ran. `now`: monotonic seconds."""
         started, clock = arrival
-        version, mode, spent, cached = self.snapshot.version, "enforce", 0.0, True
-        decision = "allow"
+        version, spent, cached, decision = self.snapshot.version, 0.0, True, "allow"
+        mode: Mode = "enforce"
         if statement is not None:
             allow = statement.allow
             version, mode = allow.policy_version, allow.mode
@@ -280,12 +281,12 @@ class Session:
 
     def terminated(self) -> None:
         """The client will send nothing more; what it asked is still answered."""
-        self._terminating = True
+        self.terminating = True
 
     def client_finished(self) -> None:
         """The client closed its sending side without a Terminate."""
-        if not self._terminating and not self.closed:
-            self._terminating = True
+        if not self.terminating and not self.closed:
+            self.terminating = True
             self._upstream_transport.write(TERMINATE)
 
     def client_lost(self) -> None:
@@ -296,7 +297,7 @@ class Session:
         self._fatal_told = True
 
     def upstream_lost(self) -> None:
-        if self._terminating or self._fatal_told:
+        if self.terminating or self._fatal_told:
             self.end(b"")
             return
         message = "the connection to the upstream server was lost"
@@ -320,7 +321,7 @@ class Session:
             self.client.write(last_words)
         self.client.close()
         if not self._upstream_transport.is_closing():
-            if not self._terminating:
+            if not self.terminating:
                 self._upstream_transport.write(TERMINATE)
             self._upstream_transport.close()
         self.gauges.upstream_closed()

@@ -195,7 +195,7 @@ async def _log_in(address: UpstreamAddress, intake: Intake, settings: Mapping[st
 
 async def _message(intake: Intake) -> tuple[bytes, bytes]:
     header = await intake.exactly(HEADER_SIZE)
-    tag, length = HEADER(header)
+    _, length = HEADER(header)
     if not 4 <= length <= 32 * KIB:
         raise Closed
     return header[:1], await intake.exactly(length - 4)

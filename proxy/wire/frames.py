@@ -15,7 +15,7 @@ HEADER_SIZE: Final = 5
 
 # (tag, start, stop, count): `buffer[start:stop]` is one whole frame (count 1), a run of `count`
 # frames of one tag, the first piece of a frame too long to be held (count 0), or, with tag MORE,
-# a later piece of that same frame.
+# a later piece of that same frame (count 1: the last).
 Frame = tuple[int, int, int, int]
 MORE: Final = 0
 
@@ -87,11 +87,6 @@ class FrameReader:
         """Bytes held back because their frame is not whole yet."""
         return self._have
 
-    @property
-    def unfinished(self) -> bool:
-        """A frame handed on in pieces is not complete yet."""
-        return self._rest > 0
-
     def feed(self, data: bytes) -> tuple[bytes, list[Frame]]:
         """One read in; the buffer to look into and its frames out. Bytes object in, bytes out."""
         if self.error is not None:
@@ -108,8 +103,8 @@ class FrameReader:
             self._have = 0
         elif self._rest:
             position = min(self._rest, len(data))
-            frames.append((MORE, 0, position, 0))
             self._rest -= position
+            frames.append((MORE, 0, position, 0 if self._rest else 1))
         end = len(data)
         rules = self._rules
         merge = self._merge

@@ -66,7 +66,7 @@ def _read_string(body: bytes, position: int) -> tuple[bytes, int]:
 def _repeated(count: Codec[int], item: Codec[T]) -> Codec[tuple[T, ...]]:
     def read(body: bytes, position: int) -> tuple[tuple[T, ...], int]:
         number, position = count.read(body, position)
-        items = []
+        items: list[T] = []
         for _ in range(number):
             value, position = item.read(body, position)
             items.append(value)
@@ -82,7 +82,7 @@ def _until_nul(item: Codec[T]) -> Codec[tuple[T, ...]]:
     """Items up to a zero byte that stands where the next one would begin."""
 
     def read(body: bytes, position: int) -> tuple[tuple[T, ...], int]:
-        items = []
+        items: list[T] = []
         while True:
             if position >= len(body):
                 raise Malformed("no data left in message")

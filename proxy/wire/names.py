@@ -22,7 +22,7 @@ NAME_BYTES: Final = 63
 
 
 class Named:
-    """A prepared statement's standing: confirmed by the upstream or not, and sent in which group."""
+    """A prepared statement's standing: confirmed by the upstream or not, sent in which group."""
 
     __slots__ = ("group", "settled")
 

@@ -1,6 +1,6 @@
 """Which client message is legal when, as one table. Knows tags; knows nothing of bodies.
 
-The laws (PostgreSQL manual 54.2 "Message Flow"; source tcop/postgres.c and commands/copyfromparse.c):
+The laws (PostgreSQL manual 54.2 "Message Flow"; tcop/postgres.c, commands/copyfromparse.c):
 
 1. Ready: every message of the simple and the extended protocol is legal in any order; the server
    queues nothing for us, so a client may pipeline. COPY messages are ignored: they belong to a

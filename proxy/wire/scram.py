@@ -25,7 +25,9 @@ _NONCE_BYTES: Final = 18
 # A hostile upstream must not make us hash for ever.
 _MAX_ITERATIONS: Final = 10_000_000
 
-_CLIENT_FIRST: Final = re.compile(rb"([ny]),,(n=[^,]*,r=([\x21-\x2b\x2d-\x7e]+)(?:,.*)?)", re.DOTALL)
+_CLIENT_FIRST: Final = re.compile(
+    rb"([ny]),,(n=[^,]*,r=([\x21-\x2b\x2d-\x7e]+)(?:,.*)?)", re.DOTALL
+)
 _CLIENT_FINAL: Final = re.compile(rb"(c=([^,]*),r=([^,]*)(?:,.*)?),p=([^,]*)", re.DOTALL)
 _SERVER_FIRST: Final = re.compile(rb"r=([^,]+),s=([^,]+),i=([0-9]{1,9})(?:,.*)?", re.DOTALL)
 _VERIFIER: Final = re.compile(r"SCRAM-SHA-256\$([0-9]{1,9}):([^$]+)\$([^:]+):(.+)")

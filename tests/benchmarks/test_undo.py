@@ -135,9 +135,30 @@ GUARD = "(SELECT g.oid FROM (SELECT (a)::pg_catalog.oid) g(oid) WHERE g.oid < 16
 def test_a_guard_is_permitted_around_an_argument() -> None:
     assert where("SELECT f(a)", f"SELECT f({GUARD})") == ""
     assert where("SELECT a::regclass", f"SELECT {GUARD}::regclass") == ""
+    named = GUARD.replace("(a)", "pg_catalog.to_regclass((a)::pg_catalog.text)")
+    assert where("SELECT a::regclass", f"SELECT {named}::regclass") == ""
 
 
 def test_a_guard_elsewhere_or_of_something_else_is_seen() -> None:
     assert where("SELECT a", f"SELECT {GUARD}") != ""
     assert where("SELECT f(b)", f"SELECT f({GUARD})") != ""
     assert where("SELECT f(a)", "SELECT f((SELECT a))") != ""
+
+
+def test_a_schema_may_be_dropped_where_it_says_nothing() -> None:
+    view = VIEW + " AS orders"
+    qualified = "SELECT public.orders.id FROM public.orders"
+    assert where(qualified, f"SELECT orders.id FROM {view}") == ""
+    assert where(qualified, f"SELECT public.orders.id FROM {view}") == ""
+    outer = f"{qualified} WHERE EXISTS (SELECT public.orders.id)"
+    assert where(outer, f"SELECT orders.id FROM {view} WHERE EXISTS (SELECT orders.id)") == ""
+
+
+def test_a_schema_dropped_where_the_name_is_taken_is_seen() -> None:
+    view = VIEW + " AS orders"
+    inner = "(SELECT {}orders.id FROM (SELECT 1) AS orders)"
+    original = f"SELECT 1 FROM public.orders WHERE EXISTS {inner.format('public.')}"
+    assert where(original, f"SELECT 1 FROM {view} WHERE EXISTS {inner.format('')}") != ""
+    assert where("SELECT x.orders.id FROM public.orders", f"SELECT orders.id FROM {view}") != ""
+    assert where("SELECT orders.id FROM public.orders", f"SELECT id FROM {view}") != ""
+    assert where("SELECT orders.* FROM public.orders", f"SELECT orders.id FROM {view}") != ""

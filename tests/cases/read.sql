@@ -1,0 +1,144 @@
+--# one SELECT may be many forms
+SELECT DISTINCT ON (id) id, CASE WHEN id > 1 THEN 'a' ELSE 'b' END, ARRAY[1, 2], ROW(1, 2), x COLLATE "C" FROM s WINDOW w AS (ORDER BY id)
+>> SELECT DISTINCT ON (id) id, CASE WHEN id > 1 THEN 'a' ELSE 'b' END, ARRAY[1, 2], ROW(1, 2), x COLLATE "C" FROM (SELECT "id", "x" FROM "public"."s") AS "s" WINDOW w AS (ORDER BY id)
+>> LIMIT 101
+
+--# unknown functions
+SELECT peek(1)
+!! FUNCTION_NOT_ALLOWED function peek is not allowed 
+
+--# functions that wait
+SELECT pg_catalog.pg_sleep(1)
+!! FUNCTION_NOT_ALLOWED function pg_catalog.pg_sleep is not allowed 
+
+--# functions that run text
+SELECT * FROM query_to_xml('SELECT 1', true, false, '')
+!! FUNCTION_NOT_ALLOWED function query_to_xml is not allowed 
+
+--# functions that print the rewritten text
+SELECT current_query()
+!! FUNCTION_NOT_ALLOWED function current_query is not allowed 
+
+--# functions of another schema
+SELECT public.lower('x')
+!! FUNCTION_NOT_ALLOWED function public.lower is not allowed 
+
+--# a built-in function the database overloads
+SELECT upper('x')
+!! FUNCTION_NOT_ALLOWED function upper is not allowed: the database defines its own 
+
+--# may be called by its full name
+SELECT pg_catalog.upper('x')
+>> SELECT pg_catalog.upper('x')
+>> LIMIT 101
+
+--# a function called as an attribute of a row
+SELECT s.peek FROM s
+!! FUNCTION_NOT_ALLOWED function peek is not allowed 
+
+--# the same in brackets
+SELECT (s).peek FROM s
+!! FUNCTION_NOT_ALLOWED function peek is not allowed 
+
+--# operators the database defines
+SELECT 1 === 1
+!! OPERATOR_NOT_ALLOWED operator === is not allowed: the database defines its own 
+
+--# operators of other schemas
+SELECT 1 OPERATOR(public.+) 1
+!! OPERATOR_NOT_ALLOWED operator public.+ is not allowed 
+
+--# built-in operators by their full name
+SELECT 1 OPERATOR(pg_catalog.+) 1
+>> SELECT 1 OPERATOR(pg_catalog.+) 1
+>> LIMIT 101
+
+--# settings that may be read
+SELECT current_setting('TimeZone')
+>> SELECT current_setting('TimeZone')
+>> LIMIT 101
+
+--# settings that may not
+SELECT current_setting('app.tenant')
+!! SETTING_NOT_ALLOWED setting "app.tenant" may not be shown here 
+
+--# settings that may be changed
+SELECT set_config('TimeZone', $1, false)
+>> SELECT set_config('TimeZone', $1, false)
+>> LIMIT 101
+
+--# settings that may not be changed
+SELECT set_config('role', 'postgres', false)
+!! SETTING_NOT_ALLOWED setting "role" may not be changed here 
+
+--# results as long as an argument says
+SELECT repeat('x', 100000000)
+!! FUNCTION_NOT_ALLOWED function repeat is allowed only with a constant length of at most 100000 
+
+--# SELECT INTO
+SELECT 1 INTO x
+!! WRITE_DISABLED SELECT INTO creates a table, which is not allowed 
+
+--# locks
+SELECT * FROM s FOR UPDATE
+!! WRITE_DISABLED FOR UPDATE and FOR SHARE need a write permission 
+
+--# samples
+SELECT * FROM s TABLESAMPLE bernoulli(10)
+!! UNSUPPORTED_SYNTAX this kind of expression is not supported: RangeTableSample 
+
+--# writes inside WITH
+WITH d AS (DELETE FROM s RETURNING *) SELECT * FROM d
+!! WRITE_DISABLED DELETE inside WITH is not allowed: this login may read 
+
+--# writes
+INSERT INTO s VALUES (1, 'x')
+!! WRITE_DISABLED INSERT is not allowed: this login may only read 
+
+--# writes
+UPDATE s SET x = 'y'
+!! WRITE_DISABLED UPDATE is not allowed: this login may only read 
+
+--# writes
+DELETE FROM s
+!! WRITE_DISABLED DELETE is not allowed: this login may only read 
+
+--# writes
+MERGE INTO s USING s AS o ON false WHEN MATCHED THEN DELETE
+!! WRITE_DISABLED MERGE is not allowed: this login may only read 
+
+--# everything else
+DROP TABLE s
+!! STATEMENT_NOT_ALLOWED this kind of statement is not allowed: Drop 
+
+--# everything else
+COPY s TO STDOUT
+!! STATEMENT_NOT_ALLOWED this kind of statement is not allowed: Copy 
+
+--# everything else
+EXPLAIN SELECT 1
+!! STATEMENT_NOT_ALLOWED this kind of statement is not allowed: Explain 
+
+--# everything else
+DO $$ BEGIN END $$
+!! STATEMENT_NOT_ALLOWED this kind of statement is not allowed: Do 
+
+--# several statements are decided together: one refusal refuses all
+SELECT 1; DROP TABLE s
+!! STATEMENT_NOT_ALLOWED this kind of statement is not allowed: Drop 
+
+--# several statements
+SELECT 1; SELECT 2 -- two
+>> SELECT 1
+>> LIMIT 101
+>> ;SELECT 2 -- two
+>> LIMIT 101
+
+--# no statement at all
+-- nothing
+>> 
+
+--# not SQL
+SELEKT 1
+!! SYNTAX_ERROR syntax error at or near "SELEKT" 
+

@@ -1,0 +1,115 @@
+--# a WITH query hides a table of its name
+WITH t AS (SELECT 1 AS id) SELECT * FROM t
+>> WITH t AS (SELECT 1 AS id) SELECT * FROM t
+>> LIMIT 101
+
+--# but not a schema-qualified one
+WITH s AS (SELECT 1 AS id) SELECT * FROM public.s
+>> WITH s AS (SELECT 1 AS id) SELECT * FROM (SELECT "id", "x" FROM "public"."s") AS "s"
+>> LIMIT 101
+
+--# inside its own definition the name is still the table
+WITH s AS (SELECT * FROM s) SELECT * FROM s
+>> WITH s AS (SELECT * FROM (SELECT "id", "x" FROM "public"."s") AS "s") SELECT * FROM s
+>> LIMIT 101
+
+--# unless the clause is recursive
+WITH RECURSIVE s AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM s) SELECT * FROM s
+>> WITH RECURSIVE s AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM s) SELECT * FROM s
+>> LIMIT 101
+
+--# a later WITH query does not hide an earlier mention
+WITH a AS (SELECT * FROM s), s AS (SELECT 1) SELECT * FROM a, s
+>> WITH a AS (SELECT * FROM (SELECT "id", "x" FROM "public"."s") AS "s"), s AS (SELECT 1) SELECT * FROM a, s
+>> LIMIT 101
+
+--# an inner WITH ends with its query
+SELECT * FROM (WITH s AS (SELECT 1 AS id) SELECT * FROM s) q, s
+>> SELECT * FROM (WITH s AS (SELECT 1 AS id) SELECT * FROM s) q, (SELECT "id", "x" FROM "public"."s") AS "s"
+>> LIMIT 101
+
+--# what is hidden and what does not exist answer alike
+SELECT * FROM hidden
+!! RELATION_NOT_ALLOWED relation "hidden" does not exist or is not visible to you 
+
+--# nonexistent
+SELECT * FROM nowhere
+!! RELATION_NOT_ALLOWED relation "nowhere" does not exist or is not visible to you 
+
+--# not in this role's capability as bob
+SELECT * FROM t
+!! RELATION_NOT_ALLOWED relation "t" does not exist or is not visible to you 
+
+--# the database may be named, when it is this one
+SELECT id FROM lab.public.s
+>> SELECT id FROM (SELECT "id", "x" FROM "public"."s") AS "s"
+>> LIMIT 101
+
+--# another database
+SELECT id FROM other.public.s
+!! RELATION_NOT_ALLOWED relation "public.s" does not exist or is not visible to you 
+
+--# system catalogs have policy views
+SELECT relname FROM pg_class c WHERE c.relname = 't'
+>> SELECT relname FROM (SELECT "oid", "relname", (-1)::pg_catalog.float4 AS "reltuples" FROM "pg_catalog"."pg_class" WHERE (oid < 16384 OR oid = ANY ('{20001,20002,20003,20004,20005,20101}'::pg_catalog.oid[]))) c WHERE c.relname = 't'
+>> LIMIT 10001
+
+--# statistics do not exist
+SELECT * FROM pg_statistic
+!! RELATION_NOT_ALLOWED relation "pg_statistic" does not exist or is not visible to you 
+
+--# a look-up by OID answers only for what is seen
+SELECT format_type(c.oid, NULL) FROM pg_class c
+>> SELECT format_type((SELECT g."oid" FROM (SELECT (c.oid)::pg_catalog.oid) g("oid") WHERE g."oid" < 16384 OR g."oid" = ANY ('{16500,16502}'::pg_catalog.oid[])), NULL) FROM (SELECT "oid", "relname", (-1)::pg_catalog.float4 AS "reltuples" FROM "pg_catalog"."pg_class" WHERE (oid < 16384 OR oid = ANY ('{20001,20002,20003,20004,20005,20101}'::pg_catalog.oid[]))) c
+>> LIMIT 10001
+
+--# a look-up that is never answered
+SELECT pg_get_viewdef(c.oid) FROM pg_class c
+>> SELECT pg_get_viewdef((SELECT g."oid" FROM (SELECT (c.oid)::pg_catalog.oid) g("oid") WHERE false)) FROM (SELECT "oid", "relname", (-1)::pg_catalog.float4 AS "reltuples" FROM "pg_catalog"."pg_class" WHERE (oid < 16384 OR oid = ANY ('{20001,20002,20003,20004,20005,20101}'::pg_catalog.oid[]))) c
+>> LIMIT 10001
+
+--# a cast that prints names is guarded, and the result column keeps its name
+SELECT c.oid::regclass FROM pg_class c
+>> SELECT (SELECT g."oid" FROM (SELECT (c.oid)::pg_catalog.oid) g("oid") WHERE g."oid" < 16384 OR g."oid" = ANY ('{20001,20002,20003,20004,20005,20101}'::pg_catalog.oid[]))::regclass FROM (SELECT "oid", "relname", (-1)::pg_catalog.float4 AS "reltuples" FROM "pg_catalog"."pg_class" WHERE (oid < 16384 OR oid = ANY ('{20001,20002,20003,20004,20005,20101}'::pg_catalog.oid[]))) c
+>> LIMIT 10001
+
+--# by name through a parameter
+SELECT $1::regclass
+>> SELECT (SELECT g."regclass" FROM (SELECT pg_catalog.to_regclass(($1)::pg_catalog.text)::pg_catalog.oid) g("regclass") WHERE g."regclass" < 16384 OR g."regclass" = ANY ('{20001,20002,20003,20004,20005,20101}'::pg_catalog.oid[]))::regclass
+>> LIMIT 101
+
+--# by name, at once
+SELECT 't'::regclass, '"t"'::regclass, 'public.s'::regclass
+>> SELECT 't'::regclass, '"t"'::regclass, 'public.s'::regclass
+>> LIMIT 101
+
+--# by name, hidden
+SELECT 'hidden'::regclass
+!! RELATION_NOT_ALLOWED relation "hidden" does not exist or is not visible to you 
+
+--# by OID, hidden
+SELECT '20007'::regclass
+!! RELATION_NOT_ALLOWED relation "20007" does not exist or is not visible to you 
+
+--# schema names
+SELECT 'private'::regnamespace
+!! TYPE_NOT_ALLOWED "private" does not exist or is not visible to you 
+
+--# types by name
+SELECT 'int4'::regtype
+>> SELECT 'int4'::regtype
+>> LIMIT 101
+
+--# row types do not exist
+SELECT NULL::t
+!! TYPE_NOT_ALLOWED type "t" does not exist or is not visible 
+
+--# a type of a visible column
+SELECT 'ok'::mood
+>> SELECT 'ok'::mood
+>> LIMIT 101
+
+--# a type no visible column has
+SELECT 'ok'::rank
+!! TYPE_NOT_ALLOWED type "rank" does not exist or is not visible 
+

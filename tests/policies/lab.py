@@ -1,0 +1,119 @@
+"""A small database and rules for engine tests: enough for every step, short enough to read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from policies.catalog import Catalog, Column, Constraint, Index, Relation, UserType
+from policies.decision import Allow, Decision, Deny
+from policies.pipeline import Snapshot, decide
+from policies.rules import parse
+from policies.subject import Subject
+
+CASES = Path(__file__).parent.parent / "cases"
+
+RULES = """
+version: 1
+profile: prod
+entities:
+  t: {tenant: org, columns: {secret: deny, mail: {mask: "null"}}}
+  s: {shared: true}
+  own: {tenant: org, owner: {column: who, equals: subject.user_id}}
+  gone: {shared: true, soft_delete: died}
+  kinds: {shared: true, rows: "kind = subject.kind AND n > 0"}
+  broken: {shared: true, columns: {vanished: deny}}
+  hidden: {visible: false}
+capabilities:
+  browse: {select: [t, s, own, gone, kinds, broken]}
+  numbers: {select: [s]}
+roles:
+  reader: {can: [browse]}
+  counter: {can: [numbers], budget: {rows: 5, time: 1s}}
+  watched: {can: [browse], mode: observe}
+subjects:
+  - {login: ann, tenant: 1, user_id: 7, roles: [reader], attributes: {kind: "it's"}}
+  - {login: bob, tenant: 2, user_id: 8, roles: [counter]}
+  - {login: eve, tenant: 1, user_id: 9, roles: [watched]}
+"""
+
+
+def _columns(*named: tuple[str, str]) -> tuple[Column, ...]:
+    oids = {"integer": 23, "text": 25, "numeric": 1700, "public.mood": 16500}
+    return tuple(
+        Column(name, number, kind, oids.get(kind, 1000))
+        for number, (name, kind) in enumerate(named, 1)
+    )
+
+
+_COMPARABLE = ("integer", "text", "oid", "name", "smallint", "bigint", "boolean", "date")
+
+CATALOG = Catalog(
+    server_version=180000,
+    database="lab",
+    search_path=("public",),
+    relations=(
+        Relation(
+            20001, "public", "t", "r",
+            _columns(("id", "integer"), ("org", "integer"), ("a", "text"), ("mail", "text"),
+                     ("secret", "text"), ("n", "numeric"), ("mood", "public.mood")),
+            primary_key=("id",),
+            indexes=(Index(20101, "t_pkey", (1,), True, "id"), Index(20102, "t_secret", (5,))),
+            constraints=(Constraint(20201, "t_pkey", "p", (1,)),
+                         Constraint(20202, "t_check", "c", (3, 5))),
+        ),
+        Relation(20002, "public", "s", "r", _columns(("id", "integer"), ("x", "text"))),
+        Relation(20003, "public", "own", "r", _columns(("org", "integer"), ("who", "integer"))),
+        Relation(20004, "public", "gone", "r", _columns(("id", "integer"), ("died", "date"))),
+        Relation(20005, "public", "kinds", "r", _columns(("kind", "text"), ("n", "integer"))),
+        Relation(20006, "public", "broken", "r", _columns(("id", "integer"))),
+        Relation(20007, "public", "hidden", "r", _columns(("id", "integer"))),
+        Relation(1259, "pg_catalog", "pg_class", "r",
+                 _columns(("oid", "oid"), ("relname", "name"), ("reltuples", "real"))),
+        Relation(2604, "pg_catalog", "pg_attrdef", "r",
+                 _columns(("oid", "oid"), ("adrelid", "oid"), ("adnum", "smallint"))),
+        Relation(2619, "pg_catalog", "pg_statistic", "r", _columns(("starelid", "oid"))),
+    ),
+    types=(
+        UserType(16500, "public", "mood", "e"),
+        UserType(16501, "public", "rank", "e"),
+        UserType(16502, "public", "t", "c", relation=20001),
+    ),
+    builtin_types=frozenset(
+        "int4 int8 int2 text varchar bool date jsonb oid regclass regtype numeric json".split()
+    ),
+    leakproof=frozenset(
+        (sign, one, one) for sign in ("=", "<>", "<", "<=", ">", ">=") for one in _COMPARABLE
+    ),
+    user_functions=frozenset({"peek", "upper"}),
+    record_functions=frozenset({"peek"}),
+    user_operators=frozenset({"===", "&&"}),
+    schemas=((2200, "public"), (16400, "private")),
+)  # fmt: skip
+
+SNAPSHOT = Snapshot(parse(RULES, "lab.yaml"), CATALOG, b"k" * 32, "v1")
+
+
+def subject(login: str = "ann") -> Subject:
+    """One of the lab's subjects."""
+    found = SNAPSHOT.rules.subject(login)
+    assert found is not None
+    return found
+
+
+def ask(sql: str | bytes, login: str = "ann", snapshot: Snapshot = SNAPSHOT) -> Decision:
+    """The decision for a text."""
+    return decide(sql.encode() if isinstance(sql, str) else sql, subject(login), snapshot)
+
+
+def allowed(sql: str, login: str = "ann") -> str:
+    """The text an allowed statement becomes."""
+    decision = ask(sql, login)
+    assert isinstance(decision, Allow), decision
+    return decision.text.decode()
+
+
+def refused(sql: str | bytes, login: str = "ann") -> Deny:
+    """The refusal of a text."""
+    decision = ask(sql, login)
+    assert isinstance(decision, Deny), decision
+    return decision

@@ -1,0 +1,86 @@
+"""The proof refuses whatever a fault in the steps before it could have written."""
+
+from __future__ import annotations
+
+import pytest
+
+from policies import grammar
+from policies.pipeline import STEPS
+from policies.reasons import Refusal
+from policies.statement import Statement
+from policies.steps.prove import prove
+from tests.policies.lab import CATALOG, SNAPSHOT, subject
+
+
+def _written(sql: str) -> Statement:
+    """A statement after every step but the proof."""
+    (raw,) = grammar.parse(sql.encode())
+    who = subject()
+    statement = Statement(
+        text=raw.text,
+        offset=raw.start,
+        kind=raw.kind,
+        node=raw.node,
+        subject=who,
+        views=SNAPSHOT.views(who),
+        catalog=CATALOG,
+        budget=SNAPSHOT.rules.budget(who.roles),
+    )
+    for step in STEPS:
+        if step is not prove:
+            step(statement)
+    return statement
+
+
+TAMPERED = [
+    # statement, what a fault writes instead of what
+    ("SELECT id FROM t", """ WHERE "org" = '1'""", ""),
+    ("SELECT id FROM t", "'1'", "'2'"),
+    ("SELECT id FROM t", '"org" = ', '"org" <> '),
+    ("SELECT id FROM t", '"n", "mood"', '"n", "mood", "secret"'),
+    ("SELECT id FROM t", 'NULL::text AS "mail"', '"mail"'),
+    ("SELECT id FROM t", '"public"."t"', '"public"."hidden"'),
+    ("SELECT id FROM t", 'AS "t"', 'AS "s"'),
+    ("SELECT id FROM t WHERE n > 1", " OFFSET 0", ""),
+    ("SELECT id FROM t WHERE n > 1", "n > 1", "n > 1 OR true"),
+    ("SELECT id FROM t WHERE n > 1", "n > 1", "n > 2"),
+    ("SELECT id FROM t", "LIMIT 101", ""),
+    ("SELECT id FROM t", "LIMIT 101", "LIMIT 1000"),
+    ("SELECT id FROM t LIMIT 5", "LIMIT 5", "LIMIT 6"),
+    ("SELECT id FROM t LIMIT 500", "LIMIT 101", "LIMIT 500"),
+    ("SELECT id FROM t LIMIT $1", ", 101", ", 1000"),
+    ("SELECT id FROM t LIMIT $1", "LEAST", "GREATEST"),
+    ("SELECT id FROM t LIMIT $1", "$1", "$2"),
+    ("SELECT id FROM t LIMIT $1", "pg_catalog.int8", "pg_catalog.int4"),
+    ("SELECT id FROM s ORDER BY id FETCH FIRST 1 ROWS WITH TIES", "LIMIT 101", "LIMIT 102"),
+    ("SELECT id FROM s ORDER BY id FETCH FIRST 1 ROWS WITH TIES", "SELECT * FROM (SELECT id", "SELECT 1 FROM (SELECT id"),
+    ("SELECT x.id FROM s x", '(SELECT "id", "x" FROM "public"."s")', "s"),
+    ("WITH s AS (SELECT 1 AS id) SELECT * FROM public.s", '(SELECT "id", "x" FROM "public"."s")', "public.s"),
+    ("SELECT pg_get_viewdef(c.oid) FROM pg_class c", "WHERE false", "WHERE true"),
+    ("SELECT c.oid::regclass FROM pg_class c", "20005", "20007"),
+    ("SELECT c.oid::regclass FROM pg_class c", "(c.oid)", "(20007)"),
+    ("SELECT relname FROM pg_class", "20001,", ""),
+    ("SELECT 1", "1\n", "1, 2\n"),
+    ("SELECT 'a'", "'a'", "'b'"),
+    ("SELECT id FROM s -- x", "-- x\n", "-- x "),
+    ("SELECT 1", "LIMIT 101", "LIMIT 101; SELECT 2"),
+    ("SELECT 1", "SELECT 1", "DELETE FROM s --"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("sql", "right", "wrong"), TAMPERED)
+def test_a_tampered_text_is_refused(sql: str, right: str, wrong: str) -> None:
+    statement = _written(sql)
+    prove(statement)  # as written it passes
+    text = statement.output.decode()
+    assert right in text
+    statement.output = text.replace(right, wrong, 1).encode()
+    with pytest.raises(Refusal):
+        prove(statement)
+
+
+def test_a_view_put_where_the_client_wrote_one_by_hand_changes_nothing() -> None:
+    """A client cannot fake a policy view: its own derived table names the relation again."""
+    statement = _written('SELECT * FROM (SELECT "id", "x" FROM "public"."s") AS "s"')
+    prove(statement)
+    assert statement.output.decode().count('"public"."s"') == 1
