@@ -1,1 +1,1 @@
-"""The policy engine: what a statement means for one subject. Pure: no sockets, files, clock or async."""
+"""The policy engine: what a statement means for one subject. No sockets, files, clock, async."""

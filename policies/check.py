@@ -1,4 +1,4 @@
-"""Whether rules fit a database: what `querywarden check` says, beyond what the file alone can tell."""
+"""Whether rules fit a database: what `querywarden check` says beyond what the file can tell."""
 
 from __future__ import annotations
 

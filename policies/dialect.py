@@ -16,7 +16,9 @@ _POSTGRES = Dialect.get_or_raise("postgres")
 
 # Functions whose arguments sqlglot checks against its own idea of them.
 _PARSED_FUNCTIONS = frozenset(
-    name.encode() for name in (*_POSTGRES.parser_class.FUNCTIONS, *_POSTGRES.parser_class.FUNCTION_PARSERS)
+    name.encode()
+    for table in (_POSTGRES.parser_class.FUNCTIONS, _POSTGRES.parser_class.FUNCTION_PARSERS)
+    for name in table
 )
 
 
@@ -44,7 +46,8 @@ def plain(text: bytes) -> str:
 
     Parameters become numbers, unusual operators a minus, strings of any kind plain ones, comments
     blanks, `TABLE x` the equally long `FROM  x`, `ONLY (x)` loses its brackets, functions sqlglot
-    knows lose their names; letters outside ASCII become `x`. The result has the same structure at the same byte offsets; it is never sent.
+    knows lose their names; letters outside ASCII become `x`. The result has the same structure at
+    the same byte offsets; it is never sent.
     """
     out = bytearray(text)
     tokens = grammar.tokens(text)

@@ -241,4 +241,3 @@ def _selects(node: Any) -> Iterable[Node]:
 
 def _is_aggregate(call: Node) -> bool:
     return grammar.names(call["funcname"])[-1] in AGGREGATES and "over" not in call
-

@@ -243,10 +243,7 @@ def _forwarded(text: bytes, decision: Decision, mode: Mode, snapshot: Snapshot) 
         raws = ()
     pieces = [raw.text for raw in raws] or [text]
     facts = known if len(known) == len(pieces) else known[-1:] * len(pieces)
-    plans = tuple(
-        Plan(sql=piece, facts=fact) for piece, fact in zip(pieces, facts, strict=True)
-    )
+    plans = tuple(Plan(sql=piece, facts=fact) for piece, fact in zip(pieces, facts, strict=True))
     if not raws and isinstance(decision, Allow):
         plans = ()  # only comments and blanks
     return Allow(plans, text, snapshot.version, mode)
-

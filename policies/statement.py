@@ -1,4 +1,4 @@
-"""The value that flows through the steps: one statement, what is known of it, what is done to it."""
+"""The value that flows through the steps: one statement, what is known of it, what is done."""
 
 from __future__ import annotations
 

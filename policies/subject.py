@@ -22,7 +22,7 @@ class Subject:
     attributes: tuple[tuple[str, Value], ...] = ()
 
     def value(self, name: str) -> Value:
-        """The value behind `subject.<name>`. Raises KeyError for a name the subject does not have."""
+        """The value behind `subject.<name>`. Raises KeyError for a name it does not have."""
         if name in ("login", "tenant", "user_id"):
             found: Value = getattr(self, name)
             return found

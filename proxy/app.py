@@ -98,6 +98,7 @@ class App:
             (self.metrics, self._recorder),
             self.metrics,
             max_statement_bytes=settings.max_statement_bytes,
+            max_clients=settings.max_clients,
         )
         self.port = await _bound("listen", settings.listen, self._listener.start)
         self._tasks = [
@@ -244,9 +245,9 @@ class App:
         for finding in findings(rules, catalog):
             level = logging.ERROR if finding.error else logging.WARNING
             _log.log(level, "rules and database do not fit %s", finding)
-        for subject in rules.subjects:
-            if subject.login not in self._userlist:
-                _log.warning("login %s has no line in the auth file", subject.login)
+        absent = [one.login for one in rules.subjects if one.login not in self._userlist]
+        if absent:
+            _log.warning("logins without a line in the auth file: %s", ", ".join(absent))
         self.metrics.known(rules.entities, rules.roles)
         self.metrics.policy_info(rules.text_hash)
         self.metrics.unenforced_roles(Counter(role.mode for role in rules.roles.values()))

@@ -22,7 +22,6 @@ from typing import Final
 import uvloop
 from pydantic import SecretStr
 from rich.console import Console
-from rich.table import Table
 
 from policies.decision import Allow
 from proxy import demo_data, logs
@@ -36,10 +35,10 @@ HOST: Final = "127.0.0.1"
 PORT: Final = 6432
 PASSWORD: Final = "demo"  # of every login: the data is made up and only this machine may connect
 LOGINS: Final = {
-    ACME: "support at Acme Tools, tenant 1",
-    BOLT: "support at Bolt Supply, tenant 2",
-    "analyst_acme": "analyst at Acme Tools: no people, 5,000 rows",
-    "crm_admin": "observe mode: runs as written, records what would happen",
+    ACME: "an agent in the support of Acme Tools, tenant 1",
+    BOLT: "the same for Bolt Supply, tenant 2",
+    "analyst_acme": "an analyst of Acme Tools: no people, up to 5,000 rows",
+    "crm_admin": "observe mode: statements run as written, the record says what rules would do",
 }
 INTERRUPTED: Final = 130  # what a shell reports for Ctrl-C
 
@@ -127,7 +126,6 @@ class _Demo:
             admin=Address(HOST, 0),
             records=str(self._directory / "operations.jsonl"),
             hash_key=SecretStr(secrets.token_hex(16)),
-            drain_seconds=0.5,
         )
 
     def _places(self, app: App) -> Places:
@@ -150,20 +148,24 @@ class _Demo:
         )
 
     def _say_where(self, places: Places) -> None:
-        """The addresses, ready to be copied."""
+        """The addresses, ready to be copied: each on a line of its own, whatever the width."""
         program = "psql" if shutil.which("psql") else str(self._postgres.psql)
-        self._console.print("\nPaste into another terminal, or use as an application's")
-        self._console.print("DATABASE_URL. Same data, each login sees its own view of it:\n")
-        table = Table.grid(padding=(0, 2))
+        self._console.print(
+            "\nPaste into another terminal, or use as an application's DATABASE_URL:"
+        )
         for login, who in LOGINS.items():
-            table.add_row(f"  [bold]{program} {places.dsn[login]}[/]", f"[dim]{who}[/]")
-        self._console.print(table, soft_wrap=True)
+            self._console.print(f"\n  {who}", style="dim")
+            self._console.print(f"  {program} {places.dsn[login]}", style="bold", soft_wrap=True)
 
     async def _stay(self, places: Places) -> None:
         self._say_where(places)
-        self._console.print(f"\n  metrics  {places.metrics}", soft_wrap=True)
-        self._console.print(f"  records  {places.records}", soft_wrap=True)
-        self._console.print(f"  rules    {shipped_rules() / 'demo.yaml'}", soft_wrap=True)
+        self._console.print()
+        for name, place in (
+            ("metrics", places.metrics),
+            ("records", places.records),
+            ("rules", f"{shipped_rules() / 'demo.yaml'} (change and save: they are read again)"),
+        ):
+            self._console.print(f"  [dim]{name:8}[/]{place}", soft_wrap=True)
         self._console.print("\nCtrl-C stops everything and removes its files.")
         with contextlib.suppress(asyncio.CancelledError):
             await asyncio.Event().wait()

@@ -66,7 +66,7 @@ CREATE TABLE secrets (
 
 # random() is seeded for the session, and INSERT ... SELECT with it never runs in parallel, so the
 # rows are the same on every start. Dates count back from a fixed day for the same reason; numbers
-# that identify people come from ranges nobody was ever given (SSN 9xx, telephone 555 01xx).
+# that identify people come from ranges nobody was ever given (SSN 9xx, telephone 555 01nn).
 ROWS: Final = """
 SET timezone = 'UTC';
 SELECT setseed(0.20260131);
@@ -100,8 +100,8 @@ SELECT i,
            || (ARRAY['acme', 'bolt', 'cedar', 'delta', 'ember', 'fjord'])[tenant] || '.example',
        first || ' ' || last,
        CASE WHEN random() < 0.9
-            THEN '+1 555 01' || lpad(floor(random() * 100)::int::text, 2, '0')
-                 || ' ' || lpad(floor(random() * 10000)::int::text, 4, '0') END,
+            THEN '+1 ' || 200 + floor(random() * 700)::int || ' 555 01'
+                 || lpad(floor(random() * 100)::int::text, 2, '0') END,
        (900 + floor(random() * 100)::int)::text || '-'
            || lpad((1 + floor(random() * 99))::int::text, 2, '0') || '-'
            || lpad((1 + floor(random() * 9999))::int::text, 4, '0'),
@@ -120,9 +120,10 @@ SELECT i,
                       'Søren', 'Tara', 'Umar', 'Vera', 'Wen', 'Ximena', 'Yuki', 'Zoé']
                )[1 + floor(random() * 26)::int] AS first,
                (ARRAY['Adler', 'Baker', 'Castillo', 'Dube', 'Eriksen', 'Fischer', 'Garcia',
-                      'Haddad', 'Ito', 'Jansen', 'Kaplan', 'Lopes', 'Müller', 'Novak', 'Okafor', 'Patel',
-                      'Quiroga', 'Rossi', 'Silva', 'Tanaka', 'Usman', 'Vargas', 'Weiss', 'Xu',
-                      'Yilmaz', 'Zhang'])[1 + floor(random() * 26)::int] AS last
+                      'Haddad', 'Ito', 'Jansen', 'Kaplan', 'Lopes', 'Müller', 'Novak',
+                      'Okafor', 'Patel', 'Quiroga', 'Rossi', 'Silva', 'Tanaka', 'Usman',
+                      'Vargas', 'Weiss', 'Xu', 'Yilmaz', 'Zhang']
+               )[1 + floor(random() * 26)::int] AS last
           FROM generate_series(1, 6000) AS i) AS made;
 
 -- Orders are bought by their own tenant's users; totals are the sum of their lines.

@@ -11,17 +11,19 @@ import asyncio
 import json
 import time
 import urllib.request
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
 import asyncpg
 from rich import box
 from rich.console import Console, Group, RenderableType
-from rich.panel import Panel
+from rich.json import JSON
+from rich.padding import Padding
 from rich.rule import Rule
-from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
@@ -41,8 +43,8 @@ WRITE: Final = "UPDATE users SET balance = 0 WHERE id = 1"
 EVERYTHING: Final = "SELECT id, total FROM orders ORDER BY id"
 STATEMENTS: Final = (REPORT, PEOPLE, HIDDEN, WRITE, EVERYTHING)
 
+_WIDEST, _NARROW = 16, 13  # characters of a table's cell, so that five columns fit into 80
 _RECORD_SECONDS = 5.0  # how long a record may take to reach the file
-_KEYWORD_COLOUR, _NEW, _TEXT_COLOUR = "bold blue", "green", "magenta"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,7 @@ class Tour:
     def show(self, *parts: RenderableType) -> None:
         """Print below the heading, indented."""
         for part in parts:
-            self.console.print(_indented(part))
+            self.console.print(Padding(part, (0, 0, 0, 2)))
 
     async def walk(self) -> bool:
         """All stations in order; True when everything that was checked held."""
@@ -110,14 +112,14 @@ class Tour:
     ) -> None:
         self.station(
             "One SELECT, two tenants",
-            "Client and SQL stay as they are. Every table becomes the caller's view of it: its own",
-            "tenant's rows, no drafts (see rules/demo.yaml), never more rows than its role may have.",
+            "Client and SQL stay as they are. Each table becomes the caller's view of it:",
+            "own tenant's rows, no drafts (see rules/demo.yaml), never more than 100 rows.",
         )
         before = layout.words(REPORT)
         after = layout.words(self.places.rewrite(ACME, REPORT))
         new = layout.added(before, after)
-        self.show(_titled(f"{ACME} sends", _sql(before)))
-        self.show(_titled("PostgreSQL receives (what is new in green)", _sql(after, new)))
+        self.show(_titled(f"{ACME} sends", layout.drawn(before, frozenset())))
+        self.show(_titled("PostgreSQL receives", layout.drawn(after, new)))
         rows = {ACME: await acme.fetch(REPORT), BOLT: await bolt.fetch(REPORT)}
         both = Table.grid(padding=(0, 4))
         both.add_row(*(_titled(f"{login} sees", _rows(rows[login])) for login in rows))
@@ -132,8 +134,8 @@ class Tour:
     async def _masks(self, acme: asyncpg.Connection, direct: asyncpg.Connection) -> None:
         self.station(
             "SELECT * with masks",
-            "Masks are applied where the table is read, so WHERE, JOIN, GROUP BY and ORDER BY see",
-            "them too. A denied column is not there, not even for SELECT *.",
+            "Masks are applied where the table is read: WHERE, JOIN, GROUP BY see them",
+            "too. A denied column is not there, not even for SELECT *.",
         )
         seen = await acme.fetch(PEOPLE)
         ids = [row["id"] for row in seen]
@@ -141,7 +143,7 @@ class Tour:
             row["id"]: row
             for row in await direct.fetch("SELECT * FROM users WHERE id = ANY ($1)", ids)
         }
-        self.show(_titled(f"{ACME} sends", _sql(layout.words(PEOPLE))), Text())
+        self.show(_titled(f"{ACME} sends", layout.drawn(layout.words(PEOPLE))))
         if self._checked_people(seen, stored):
             self.show(_people(seen, stored))
 
@@ -164,12 +166,12 @@ class Tour:
     async def _refusals(self, acme: asyncpg.Connection) -> None:
         self.station(
             "Refused, with the way out",
-            "What may not run is refused before the database sees it, with a standard SQLSTATE",
-            "and a hint on what to write instead.",
+            "What may not run is refused before the database sees it; what may not be seen",
+            "does not exist. Error codes are PostgreSQL's, the hint says what to write.",
         )
         for statement in (WRITE, HIDDEN):
             error = await _error(acme, statement)
-            self.show(_refusal(statement, error), Text())
+            self.show(_refusal(statement, error), "")
             self.expect(error is not None, f"{statement} is refused")
             if error is not None:
                 self.expect(bool(error.hint), f"the refusal of {statement} has a hint")
@@ -178,17 +180,18 @@ class Tour:
 
     async def _cap(self, acme: asyncpg.Connection, direct: asyncpg.Connection) -> None:
         self.station("A result that is too long is capped, and says so")
-        notices: list[Any] = []
-        acme.add_log_listener(lambda _, message: notices.append(message))
-        rows = await acme.fetch(EVERYTHING)
-        status = await _tag(acme, EVERYTHING)
+        notices: list[str] = []
+        acme.add_log_listener(lambda _, message: notices.append(message.message))
+        statement = await acme.prepare(EVERYTHING)
+        rows = await statement.fetch()
+        status = statement.get_statusmsg()
         there = await direct.fetchval(
             "SELECT count(*) FROM orders WHERE tenant_id = 1 AND status <> 'draft'"
         )
-        said = [str(notice) for notice in notices if "capped" in str(notice)]
+        said = [notice for notice in notices if "capped" in notice]
         card = Table.grid(padding=(0, 2))
         card.add_column(style="dim", justify="right")
-        card.add_row("sends", _sql(layout.words(EVERYTHING)))
+        card.add_row("sends", layout.drawn(layout.words(EVERYTHING)))
         card.add_row("receives", Text(f"{len(rows):,} rows of {there:,}, tag {status}"))
         card.add_row("notice", Text(said[0] if said else "none", style="yellow"))
         self.show(card)
@@ -199,14 +202,14 @@ class Tour:
     async def _records(self) -> None:
         self.station(
             "The record of each",
-            f"One line of JSON per statement in {self.places.records}, chained by hashes;",
-            "literals appear as $1, $2 … and no value of the database ever does.",
+            "One line of JSON per statement, chained by hashes. Literals appear as $1, $2 …",
+            "and no value of the database ever does.",
         )
         records = await self._written(len(STATEMENTS))
-        self.show(_record_table(records), Text())
+        self.show(_record_table(records), "")
         refused = [record for record in records if record["decision"] == "deny"]
         if refused:
-            self.show(_titled("the first refusal in full", _json(refused[0])))
+            self.show(_titled("the refusal's line in full", _json(refused[0])))
         self.expect(len(records) >= len(STATEMENTS), "every statement has its record")
         self.expect(bool(refused), "the refusal has its record")
         self.expect(any(r["truncated"] for r in records), "the record says a result was capped")
@@ -245,7 +248,7 @@ class Tour:
             for line in text.splitlines()
             if line.startswith(tuple(f"querywarden_{name}" for name in wanted))
         ]
-        self.show(Text("\n".join(lines[:8]), style="cyan"))
+        self.show(Text("\n".join(lines[:8]), style="cyan", overflow="fold"))
         self.show(Text(f"… {len(text.splitlines())} lines at {self.places.metrics}", style="dim"))
         self.expect(bool(lines), "statements are counted")
 
@@ -258,11 +261,6 @@ async def _error(connection: asyncpg.Connection, statement: str) -> asyncpg.Post
     return None
 
 
-async def _tag(connection: asyncpg.Connection, statement: str) -> str:
-    """The command tag of a statement: execute() drops the rows and returns it."""
-    return str(await connection.execute(statement))
-
-
 def _get(url: str) -> str:
     """The body at an address, "" when nobody answers."""
     try:
@@ -273,40 +271,12 @@ def _get(url: str) -> str:
     return body.decode()
 
 
-def _indented(part: RenderableType) -> RenderableType:
-    grid = Table.grid(padding=(0, 0, 0, 2))
-    grid.add_row(part)
-    return grid
-
-
 def _titled(title: str, part: RenderableType) -> RenderableType:
     return Group(Text(title, style="italic dim"), part, Text())
 
 
-def _sql(tokens: Sequence[layout.Word], new: Iterable[int] = ()) -> Text:
-    """The statement in lines and colours; tokens in `new` are what the proxy put in."""
-    fresh = set(new)
-    text = Text()
-    at = 0
-    for number, (indent, line) in enumerate(layout.lines(tokens)):
-        text.append("\n" * bool(number) + " " * indent)
-        for first, word in enumerate(line):
-            if word.spaced and first:
-                text.append(" ")
-            style = _NEW if at in fresh else _colour(word)
-            text.append(word.text, style)
-            at += 1
-    return text
-
-
-def _colour(word: layout.Word) -> str:
-    if word.name == "SCONST":
-        return _TEXT_COLOUR
-    return _KEYWORD_COLOUR if word.text.isupper() and word.name != "IDENT" else ""
-
-
 def _rows(rows: Sequence[asyncpg.Record]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for name in rows[0].keys() if rows else ("no rows",):
         number = bool(rows) and not isinstance(rows[0][name], str)
         table.add_column(name, justify="right" if number else "left")
@@ -315,24 +285,26 @@ def _rows(rows: Sequence[asyncpg.Record]) -> Table:
     return table
 
 
-def _cell(value: object) -> str:
+def _cell(value: object, widest: int = _WIDEST) -> str:
     if value is None:
         return "NULL"
-    text = f"{value:,}" if hasattr(value, "as_tuple") else str(value)
-    return text if len(text) <= 26 else text[:25] + "…"
+    if isinstance(value, Decimal):
+        return f"{value:,}"
+    text = f"{value:%Y-%m-%d}" if isinstance(value, datetime) else str(value)
+    return text if len(text) <= widest else text[: widest - 1] + "…"
 
 
 def _people(seen: Sequence[asyncpg.Record], stored: dict[int, asyncpg.Record]) -> Table:
     """One line per column: what is stored for the first user, what is seen of each."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("column", style="bold")
-    table.add_column("stored (first row)", style="dim")
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    table.add_column("", style="bold")
+    table.add_column("stored, row 1", style="dim")
     for number in range(len(seen)):
-        table.add_column(f"seen: row {number + 1}")
+        table.add_column(f"seen, row {number + 1}")
     first = stored[seen[0]["id"]]
     for name, value in first.items():
-        visible = [_cell(row[name]) for row in seen if name in dict(row)]
-        changed = visible and visible[0] != _cell(value)
+        visible = [_cell(row[name], _NARROW) for row in seen if name in dict(row)]
+        changed = visible and visible[0] != _cell(value, _NARROW)
         cells = [Text(cell, style="yellow" if changed else "") for cell in visible]
         absent = [Text("not there", style="red")] * (len(seen) - len(cells))
         table.add_row(name, _cell(value), *cells, *absent)
@@ -343,7 +315,7 @@ def _refusal(statement: str, error: asyncpg.PostgresError | None) -> RenderableT
     card = Table.grid(padding=(0, 2))
     card.add_column(style="dim", justify="right")
     card.add_column(overflow="fold")
-    card.add_row("sends", _sql(layout.words(statement)))
+    card.add_row("sends", layout.drawn(layout.words(statement)))
     if error is None:
         card.add_row("receives", Text("rows"))
         return card
@@ -355,29 +327,29 @@ def _refusal(statement: str, error: asyncpg.PostgresError | None) -> RenderableT
 
 
 def _record_table(records: Sequence[dict[str, Any]]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for name in ("user", "operation", "entities", "decision", "rules applied", "code"):
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for name in ("user", "statement", "decision", "applied", "error"):
         table.add_column(name)
     for name in ("rows", "ms"):
         table.add_column(name, justify="right")
     for record in records:
-        effects = sorted({effect["effect"] for effect in record["policy_decisions"]})
-        rows = f"{record['row_count']:,}" + ("+" if record["truncated"] else "")
-        code = (record["error"] or {}).get("code") or (record["error"] or {}).get("sqlstate", "")
+        applied = dict.fromkeys(effect["effect"] for effect in record["policy_decisions"])
         colour = {"deny": "red", "rewrite": "green"}.get(record["decision"], "")
         table.add_row(
             record["principal"]["user"],
-            record["operation"],
-            ", ".join(record["entities"]),
+            " ".join((record["operation"], *record["entities"])),
             Text(record["decision"], style=colour),
-            ", ".join(effects),
-            code,
-            rows,
+            ", ".join(applied),
+            (record["error"] or {}).get("sqlstate", ""),
+            f"{record['row_count']:,}" + ("+" if record["truncated"] else ""),
             f"{record['duration_ms']:.1f}",
         )
     return table
 
 
 def _json(record: dict[str, Any]) -> RenderableType:
-    text = json.dumps(record, indent=2, ensure_ascii=False)
-    return Panel(Syntax(text, "json", background_color="default", word_wrap=True), style="dim")
+    """The line as it stands in the file, wrapped."""
+    text = JSON.from_data(record, indent=None).text
+    text.no_wrap = False
+    text.overflow = "fold"
+    return text

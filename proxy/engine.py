@@ -8,10 +8,17 @@ from __future__ import annotations
 import logging
 import re
 from collections import OrderedDict
+from collections.abc import Sequence
 
+from policies.catalog import FIRST_NORMAL_OID
 from policies.decision import Decision, Deny, Facts, Mode
 from policies.pipeline import Snapshot, decide
-from policies.reasons import AUTHENTICATION_REQUIRED, UNSUPPORTED_SYNTAX, Refusal
+from policies.reasons import (
+    AUTHENTICATION_REQUIRED,
+    TYPE_NOT_ALLOWED,
+    UNSUPPORTED_SYNTAX,
+    Refusal,
+)
 from policies.settings import check_set
 from policies.subject import Subject
 
@@ -104,6 +111,24 @@ class Engine:
             # a second wall: nothing this version allows may write
             "default_transaction_read_only": "on",
         }
+
+    def parameter_types(self, subject: Subject, oids: Sequence[int]) -> Deny | None:
+        """The refusal for a Parse that declares parameters of types the subject does not see.
+
+        A parameter's type picks the operators around it, so it must be one the decision knew.
+        """
+        if all(oid < FIRST_NORMAL_OID for oid in oids) or self.mode(subject) != "enforce":
+            return None
+        seen = self._snapshot.views(subject).sight.types
+        if all(oid < FIRST_NORMAL_OID or oid in seen for oid in oids):
+            return None
+        return Deny(
+            reason=TYPE_NOT_ALLOWED,
+            message="a parameter has a type that does not exist or is not visible to you",
+            hint="leave the parameter's type open",
+            facts=Facts(operation="parse"),
+            policy_version=self._snapshot.version,
+        )
 
     def unknown_subject(self) -> Deny:
         """The answer to every statement of a login the current rules no longer know."""

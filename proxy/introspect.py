@@ -140,7 +140,9 @@ SELECT p.proname::text AS name,
        bool_or(p.pronargs >= 1 AND p.pronargs - p.pronargdefaults <= 1
                AND (p.proargtypes[0] IN (SELECT oid FROM takes_row)
                     OR (p.pronargs = 1 AND p.provariadic IN (SELECT oid FROM takes_row)))
-       ) AS takes_row
+       ) AS takes_row,
+       bool_or(NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass
+                              AND d.objid = p.oid AND d.deptype = 'e')) AS own
   FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
  WHERE {_USER}
  GROUP BY 1
@@ -215,7 +217,7 @@ async def _read(connection: asyncpg.Connection) -> Catalog:
         leakproof=frozenset(
             (row["name"], row["lhs"], row["rhs"]) for row in await connection.fetch(_LEAKPROOF)
         ),
-        user_functions=_names(functions),
+        user_functions=_names(row for row in functions if row["own"]),
         record_functions=_names(row for row in functions if row["takes_row"]),
         user_operators=_names(await connection.fetch(_OPERATORS)),
         role=about["role"],

@@ -1,13 +1,16 @@
 """SQL laid out for reading: PostgreSQL's own tokens in their order, with other space between.
 
-Used where a statement is shown to a person; nothing here is ever sent to a server.
+Used where a statement is shown to a person, with what was put into it marked; nothing here is ever
+sent to a server.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+
+from rich.text import Text
 
 from policies import grammar
 
@@ -24,11 +27,12 @@ _NOT_AFTER = {
     "JOIN": _JOIN_WORDS | {"OUTER_P"},
 }
 _INDENT = 2
+_NEW, _KEYWORD, _LITERAL = "green", "bold blue", "magenta"
 
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """One token: its text, libpg_query's name for it, whether blank space stood before it."""
+    """One token: its text, libpg_query's name for it, whether a blank goes before it."""
 
     text: str
     name: str
@@ -45,7 +49,7 @@ def words(sql: str) -> tuple[Word, ...]:
     end = 0
     for token in grammar.tokens(data):
         text = data[token.start : token.end].decode()
-        found.append(Word(text, token.name, token.start > end))
+        found.append(Word(text, token.name, token.start > end and text not in (",", ")")))
         end = token.end
     return tuple(found)
 
@@ -127,3 +131,27 @@ def added(before: Sequence[Word], after: Sequence[Word]) -> set[int]:
     for block in match.get_matching_blocks():
         new.difference_update(range(block.b, block.b + block.size))
     return new
+
+
+def drawn(tokens: Sequence[Word], new: Set[int] | None = None, width: int = 96) -> Text:
+    """The statement in lines and colours. With `new`, those tokens stand out and a `+` before each
+    line that has any says the same without colours."""
+    text = Text()
+    at = 0
+    for indent, line in lines(tokens, width if new is None else width - 2):
+        text.append("\n" if at else "")
+        if new is not None:
+            fresh = any(at + offset in new for offset in range(len(line)))
+            text.append("+ " if fresh else "  ", _NEW)
+        text.append(" " * indent)
+        for first, word in enumerate(line):
+            text.append(" " if word.spaced and first else "")
+            text.append(word.text, _NEW if new and at in new else _style(word))
+            at += 1
+    return text
+
+
+def _style(word: Word) -> str:
+    if word.name in ("SCONST", "ICONST", "FCONST"):
+        return _LITERAL
+    return _KEYWORD if word.name != "IDENT" and word.text.isupper() else ""

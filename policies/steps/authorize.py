@@ -1,4 +1,4 @@
-"""authorize: which capability permits reading each entity, and how many rows a statement may ask for.
+"""authorize: which capability permits reading each entity, and how many rows may be asked for.
 
 Relations without a capability never get this far: they have no policy view. For reading, several
 capabilities add up; the record names the ones that were needed.

@@ -37,7 +37,7 @@ def cap(statement: Statement) -> None:
         statement.edits.append(Edit(end, end, f"\nLIMIT {most}", rank=1 << 40))
         return
     start, first, last, fetch = _clause(statement)
-    if asked is not None and asked >= 0 or _is_all(node):
+    if (asked is not None and asked >= 0) or _is_all(node):
         statement.edits.append(Edit(start, last, f"LIMIT {most}"))
     elif fetch:
         raise Refusal(UNSUPPORTED_SYNTAX, "FETCH with an expression is not supported; use LIMIT")

@@ -1,6 +1,6 @@
 """generate: the client's text with the edits made. Nothing else of it changes.
 
-    text "SELECT * FROM t", edit (14, 15, "(SELECT 1) AS t")   ->   "SELECT * FROM (SELECT 1) AS t"
+text "SELECT * FROM t", edit (14, 15, "(SELECT 1) AS t")   ->   "SELECT * FROM (SELECT 1) AS t"
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ from policies.steps.resolve import cast_guard, constant_text, is_lookup, operand
 from policies.views import PolicyView
 
 _ARGUMENT = "querywarden_argument"
-_STAR = {"ResTarget": {"val": {"ColumnRef": {"fields": [{"A_Star": {}}]}}}}
+_STAR: Node = {"ResTarget": {"val": {"ColumnRef": {"fields": [{"A_Star": {}}]}}}}
 
 
 class _Different(Exception):
@@ -93,8 +93,9 @@ class _Proof:
             return limit  # must be the client's own, untouched
         if limit is None:
             raise _Different
-        computed = own is not None and "A_Const" not in own or (asked is not None and asked < 0)
-        if not computed and (own is None or "ival" in own["A_Const"] or own["A_Const"].get("isnull")):
+        literal = own.get("A_Const") if own is not None else {"isnull": True}
+        plain = literal is not None and ("ival" in literal or literal.get("isnull"))
+        if plain and (asked is None or asked >= 0):
             if not grammar.same(limit, most):
                 raise _Different
             return own
@@ -150,7 +151,7 @@ class _Proof:
         if keys != after.keys() - PLACES:
             raise _Different
         if "withClause" in keys:
-            inner, scope = self._same_with(before["withClause"], after["withClause"], scope)
+            scope = self._same_with(before["withClause"], after["withClause"], scope)
             keys = keys - {"withClause"}
         for key in keys:
             if key == "FuncCall":
@@ -161,7 +162,7 @@ class _Proof:
                 self._same(before[key], after[key], scope)
         return None
 
-    def _same_with(self, before: Node, after: Node, scope: Scope) -> tuple[list[Scope], Scope]:
+    def _same_with(self, before: Node, after: Node, scope: Scope) -> Scope:
         inner, outer = scope.within(before)
         if len(before["ctes"]) != len(after["ctes"]):
             raise _Different
@@ -172,7 +173,7 @@ class _Proof:
             raise _Different
         for key in rest:
             self._same(before[key], after[key], outer)
-        return inner, outer
+        return outer
 
     def _is_view(self, relation: Node, after: Node) -> None:
         """`after` must be the relation's policy view under the name the client gave it."""

@@ -1,6 +1,6 @@
 """read: what PostgreSQL's own grammar says the statement is and names.
 
-    SELECT lower(u.email) FROM users u   ->   relations [users], functions [lower], columns [u.email]
+    SELECT lower(u.email) FROM users u   ->   relations users, functions lower, columns u.email
 
 Every node type, function, type and operator must be known; what is not is refused here, so the
 steps after this one meet only what they were written for.

@@ -1,4 +1,4 @@
-"""resolve: every relation is a WITH query, or has a policy view; every look-up is of something seen.
+"""resolve: every relation is a WITH query or has a policy view; every look-up is of what is seen.
 
     WITH a AS (SELECT 1) SELECT * FROM a, users   ->   a: WITH query, users: policy view `users`
 
@@ -71,9 +71,8 @@ def _names_with_query(table: exp.Table) -> bool:
         clause = parent.args.get("with_")
         if isinstance(clause, exp.With):
             visible = clause.expressions
-            if inside is clause:
-                if not clause.args.get("recursive"):
-                    visible = visible[: _position(table, clause)]
+            if inside is clause and not clause.args.get("recursive"):
+                visible = visible[: _position(table, clause)]
             if any(_folded(cte.args["alias"].this) == name for cte in visible):
                 return True
         inside, parent = parent, parent.parent
@@ -163,8 +162,10 @@ def _check_named(lookup: str, named: str, statement: Statement) -> None:
     else:
         allowed = _is_visible_name(kind, named, statement)
     if not allowed:
-        raise no_relation(named, statement) if kind == "relation" else Refusal(
-            TYPE_NOT_ALLOWED, f'"{named}" does not exist or is not visible to you'
+        raise (
+            no_relation(named, statement)
+            if kind == "relation"
+            else Refusal(TYPE_NOT_ALLOWED, f'"{named}" does not exist or is not visible to you')
         )
 
 
@@ -194,7 +195,8 @@ def _is_visible_name(kind: str, named: str, statement: Statement) -> bool:
     return len(parts) == 2 and parts[0] == "pg_catalog"
 
 
-_COLUMN = re.compile(rb'(?:"(?:[^"]|"")+"|[\w$\x80-\xff]+)(?:\s*\.\s*(?:"(?:[^"]|"")+"|[\w$\x80-\xff]+))*')
+_NAME = rb'(?:"(?:[^"]|"")+"|[\w$\x80-\xff]+)'
+_COLUMN = re.compile(_NAME + rb"(?:\s*\.\s*" + _NAME + rb")*")
 
 
 def _operand(cast: Node, statement: Statement) -> tuple[int, int]:
@@ -272,4 +274,3 @@ def _call(statement: Statement, place: int) -> list[tuple[int, int]]:
             ranges.append((start, token.start))
             start = token.end
     raise Refusal(UNSUPPORTED_SYNTAX, "a function call could not be followed")
-

@@ -23,9 +23,7 @@ from policies.settings import check_reset, check_set, check_show
 from policies.sql import identifier, literal
 from policies.statement import Statement
 
-_ISOLATION = frozenset(
-    {"serializable", "repeatable read", "read committed", "read uncommitted"}
-)
+_ISOLATION = frozenset({"serializable", "repeatable read", "read committed", "read uncommitted"})
 _TRANSACTION = {
     "TRANS_STMT_BEGIN": ("begin", "BEGIN"),
     "TRANS_STMT_START": ("begin", "START TRANSACTION"),

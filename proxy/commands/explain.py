@@ -162,26 +162,10 @@ def _before_and_after(before: str, after: str, width: int) -> list[RenderableTyp
         return [Text(f"\nbefore\n{before}\n\nafter\n{after}")]
     return [
         Text("\nbefore", "dim"),
-        _sql(old, frozenset(), width),
+        layout.drawn(old, frozenset(), width),
         Text("\nafter", "dim"),
-        _sql(new, layout.added(old, new), width),
+        layout.drawn(new, layout.added(old, new), width),
     ]
-
-
-def _sql(tokens: Sequence[layout.Word], added: set[int] | frozenset[int], width: int) -> Text:
-    """The statement in lines; a line with something put in starts with `+`, the rest is aligned."""
-    text = Text()
-    at = 0
-    for indent, line in layout.lines(tokens, width - 2):
-        fresh = any(at + offset in added for offset in range(len(line)))
-        text.append("\n" if at else "")
-        text.append("+ " if fresh else "  ", "green")
-        text.append(" " * indent)
-        for first, word in enumerate(line):
-            text.append(" " if word.spaced and first else "")
-            text.append(word.text, "bold green" if at in added else "")
-            at += 1
-    return text
 
 
 def _fields(rows: Sequence[tuple[str, str | Text]]) -> RenderableType:

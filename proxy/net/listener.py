@@ -24,6 +24,7 @@ from proxy.oplog.operation import Observer, Operation
 STARTUP_SECONDS: Final = 10.0
 CONNECT_SECONDS: Final = 10.0
 MAX_STATEMENT_BYTES: Final = 1024 * 1024
+MAX_CLIENTS: Final = 1000
 # How much may wait for a slow reader before reading from the other side stops.
 _HIGH_WATER: Final = 256 * 1024
 
@@ -42,14 +43,16 @@ class Listener:
         startup_seconds: float = STARTUP_SECONDS,
         connect_seconds: float = CONNECT_SECONDS,
         max_statement_bytes: int = MAX_STATEMENT_BYTES,
+        max_clients: int = MAX_CLIENTS,
     ) -> None:
         self._engine = engine
         self._observers = tuple(observers)
         self._metrics = metrics
         self._max_statement_bytes = max_statement_bytes
         self._door = Door(
-            engine, userlist, upstream, self._record, startup_seconds, connect_seconds
-        )
+            engine, userlist, upstream, self._record, startup_seconds, connect_seconds,
+            full=lambda: len(self._sessions) + len(self._starting) > max_clients,
+        )  # fmt: skip
         self._server: asyncio.Server | None = None
         self._starting: set[asyncio.Task[None]] = set()
         self._sessions: set[Session] = set()

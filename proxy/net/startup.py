@@ -94,6 +94,7 @@ class Door:
     record: Callable[[Operation], None]
     startup_seconds: float
     connect_seconds: float
+    full: Callable[[], bool]
 
 
 async def admit(door: Door, client: Intake, address: str) -> Admitted | CancelRequest | None:
@@ -110,6 +111,8 @@ async def admit(door: Door, client: Intake, address: str) -> Admitted | CancelRe
                 origin, subject=Subject(hello.user), database=hello.database,
                 application_name=hello.application_name, auth_method=AUTH_METHOD,
             )  # fmt: skip
+            if door.full():
+                raise Refused("53300", "sorry, too many clients already", "try again later")
             subject = await _authenticate(door, client, hello.user)
             origin = replace(origin, subject=subject)
         return await _open(door, client, hello, origin)

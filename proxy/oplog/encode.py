@@ -71,14 +71,15 @@ class Encoder:
 
 
 def new_id(seconds: float) -> str:
-    """A UUID version 7 (RFC 9562): sorts by time, unique across instances."""
-    noise = random.getrandbits(74)
+    """A UUID version 7 (RFC 9562, with method 3 of section 6.2 for the part below a millisecond):
+    sorts by time, unique across instances."""
+    ticks = int(seconds * 1000 * 4096)
     digits = (
-        (int(seconds * 1000) & 0xFFFFFFFFFFFF) << 80
+        (ticks >> 12 & 0xFFFFFFFFFFFF) << 80
         | 0x7 << 76
-        | noise >> 62 << 64
+        | (ticks & 0xFFF) << 64
         | 0b10 << 62
-        | noise & 0x3FFFFFFFFFFFFFFF
+        | random.getrandbits(62)
     )
     text = f"{digits:032x}"
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"

@@ -1,1 +1,1 @@
-"""The PostgreSQL protocol 3 without I/O: bytes to messages and back, what is legal, what is owed."""
+"""PostgreSQL's protocol 3 without I/O: bytes to messages and back, what is legal and owed."""

@@ -153,9 +153,13 @@ _HIDDEN_NAMES = re.compile(
 )
 
 
-def leaks(received: bytes, sent: str) -> dict[str, list[str]]:
+# Names the client wrote in escapes or put together itself.
+_SPELLED_OTHERWISE = {"NM-020": "ssn", "PD-001": "ssn", "MF-011": "user_ssn", "MO-018": "secrets"}
+
+
+def leaks(received: bytes, sent: str, attack_id: str = "") -> dict[str, list[str]]:
     """Canary classes seen in what came back, apart from values the client wrote itself."""
-    own = sent.encode()
+    own = sent.encode() + b"\0" + _SPELLED_OTHERWISE.get(attack_id, "").encode()
     found: dict[str, list[str]] = {}
     for name, pattern in canaries().items():
         values = {match.group(0) for match in pattern.finditer(received)}

@@ -8,6 +8,8 @@ from functools import partial
 
 import pytest
 
+from proxy.testing import RunningProxy
+from tests.attacks import catalogue
 from tests.attacks.catalogue import Attack, answered, attacks, refused
 from tests.attacks.conftest import Worlds
 from tests.attacks.verdict import Tally, outcome, problems
@@ -48,8 +50,20 @@ def test_attack(
         if now != untouched[index]:
             untouched[index] = now  # so that later attacks are not blamed for it
             found.append(f"world {world.name} was changed")
-    if attack.id in answered() and "answered" not in outcomes:
-        found.append("answered.yaml lists it, but it is not answered")
+    if attack.id in answered() and outcomes == {"refused"}:
+        found.append("answered.yaml lists it, but it is refused")
     if attack.id in refused() and outcomes == {"answered"}:
         found.append("refused.yaml lists it, but it is answered")
     assert not found, "\n".join([attack.sql, f"expected: {attack.expected}", *found])
+
+
+def test_records_hold_no_values(proxies: tuple[RunningProxy, RunningProxy], tally: Tally) -> None:
+    """Run last: records and log lines hold neither hidden values nor those of the statements."""
+    if not tally.attacks:
+        pytest.skip("no attack was sent in this run")
+    for proxy in proxies:
+        written = (proxy.directory / "records").read_bytes() + proxy.log().encode()
+        assert written
+        for name, pattern in catalogue.canaries().items():
+            if name != "hidden_name":
+                assert not pattern.findall(written), name

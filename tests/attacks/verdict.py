@@ -62,7 +62,7 @@ def outcome(transcript: Transcript) -> str:
 
 def leaked(attack: Attack, transcript: Transcript) -> dict[str, list[str]]:
     """Hidden values that came back in world A."""
-    return leaks(transcript.received, attack.sql)
+    return leaks(transcript.received, attack.sql, attack.id)
 
 
 def difference(attack: Attack, first: Transcript, second: Transcript) -> str:
@@ -89,7 +89,7 @@ def unexpected(attack: Attack, transcript: Transcript, server_version: int) -> s
                 return ""
             if attack.may_be_refused and set(transcript.sqlstates) <= NOT_THERE:
                 return ""
-            if attack.id in refused() and attack.expected != "reject":
+            if attack.id in answered():
                 return ""
             return "the upstream answered with an error, so it ran or was forwarded"
         case _:

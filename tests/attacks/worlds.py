@@ -64,8 +64,8 @@ class Transcript:
 
     @property
     def received(self) -> bytes:
-        """Every byte of every message, types and bodies."""
-        return b"".join(message.tag + message.body for message in self.messages)
+        """Every byte of every message's body, apart from one another."""
+        return b"\n".join(message.body for message in self.messages)
 
     @property
     def refusals(self) -> list[str]:

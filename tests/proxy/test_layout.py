@@ -64,3 +64,13 @@ def test_what_was_put_in_is_marked() -> None:
     new = [after[at].text for at in sorted(layout.added(before, after))]
     assert {"WHERE", "tenant_id", "=", "1", "AS"} <= set(new)
     assert layout.added(before, before) == set()
+
+
+def test_drawn_marks_lines_without_colours() -> None:
+    before = layout.words("SELECT id FROM orders")
+    after = layout.words("SELECT id FROM (SELECT id FROM orders WHERE t = 1) AS orders LIMIT 5")
+    lines = layout.drawn(after, layout.added(before, after)).plain.splitlines()
+    assert lines[0] == "  SELECT id"
+    assert "+   WHERE t = 1" in lines
+    assert lines[-1] == "+ LIMIT 5"
+    assert layout.drawn(before).plain == "SELECT id\nFROM orders"

@@ -157,7 +157,7 @@ class TestEncode:
             assert (record["operation"], record["session_id"]) == (f"op{number}", str(number))
 
     def test_ids_sort_by_time_and_differ(self) -> None:
-        early, late = [new_id(1000.0) for _ in range(100)], [new_id(1000.001) for _ in range(100)]
+        early, late = [new_id(1000.0) for _ in range(100)], [new_id(1000.00001) for _ in range(100)]
         assert max(early) < min(late)
         assert len(set(early + late)) == 200
         assert all(one[14] == "7" and one[19] in "89ab" for one in early)
