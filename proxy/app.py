@@ -14,7 +14,7 @@ import os
 import signal
 import socket
 from collections import Counter
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
 
 from policies.catalog import Catalog
@@ -61,6 +61,7 @@ class App:
         self._admin: AdminServer | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._changing = asyncio.Lock()
+        self._files: tuple[object, object] = ((), ())
         self._upstream_problem = ""
         self._draining = False
 
@@ -82,6 +83,7 @@ class App:
         settings = self.settings
         address = UpstreamAddress.parse(self._dsn)
         self._hash_key = settings.key()
+        self._files = self._seen()
         rules = load([settings.rules])
         self._require_key(rules)
         self._userlist = Userlist.load(settings.auth_file)
@@ -102,8 +104,8 @@ class App:
         )
         self.port = await _bound("listen", settings.listen, self._listener.start)
         self._tasks = [
-            asyncio.create_task(self._watch_files(), name="watch files"),
-            asyncio.create_task(self._refresh_catalog(), name="refresh catalog"),
+            asyncio.create_task(_forever("watching files", self._watch_files)),
+            asyncio.create_task(_forever("refreshing the catalog", self._refresh_catalog)),
         ]
         # what lives now lives for good: the collector need not look at it again
         gc.collect()
@@ -123,14 +125,14 @@ class App:
         loop = asyncio.get_running_loop()
         asked = asyncio.Event()
         seconds = [0.0]
-        reloads: set[asyncio.Task[str]] = set()
+        reloads: set[asyncio.Task[None]] = set()
 
         def end(drain: float) -> None:
             seconds[0] = 0.0 if asked.is_set() else drain
             asked.set()
 
         def reload() -> None:
-            task = asyncio.create_task(self.reload(), name="reload")
+            task = asyncio.create_task(_guarded("reloading", self.reload()))
             reloads.add(task)
             task.add_done_callback(reloads.discard)
 
@@ -208,7 +210,7 @@ class App:
     async def _reload_catalog(self) -> str:
         current = self.engine.snapshot
         try:
-            catalog = await _read_aside(self._dsn)
+            catalog = await _read_aside(self._dsn, current.catalog)
         except CatalogError as error:
             if not self._upstream_problem:
                 _log.error("catalog not refreshed problem=%s", error)
@@ -218,7 +220,7 @@ class App:
         if self._upstream_problem:
             _log.info("catalog refreshed again")
         self._upstream_problem = ""
-        if catalog == current.catalog:
+        if catalog is current.catalog:
             self.metrics.catalog_refreshed("unchanged")
             return "catalog: unchanged"
         self.engine.snapshot = self._snapshot(current.rules, catalog)
@@ -272,29 +274,24 @@ class App:
         }
 
     async def _watch_files(self) -> None:
-        """Load rules and logins when their files change."""
-        rules, logins = self._seen()
-        while True:
-            await asyncio.sleep(WATCH_SECONDS)
-            now_rules, now_logins = self._seen()
-            async with self._changing:
-                if now_rules != rules:
-                    _log.info("rules file changed %s", await self._reload_rules())
-                if now_logins != logins:
-                    _log.info("auth file changed %s", self._reload_logins())
-            rules, logins = now_rules, now_logins
+        """Wait a moment, then load rules or logins if their file has changed."""
+        await asyncio.sleep(WATCH_SECONDS)
+        (rules, logins), self._files = self._files, self._seen()
+        async with self._changing:
+            if self._files[0] != rules:
+                _log.info("rules file changed %s", await self._reload_rules())
+            if self._files[1] != logins:
+                _log.info("auth file changed %s", self._reload_logins())
 
     def _seen(self) -> tuple[object, object]:
-        path = self.settings.rules
-        files = sorted(path.iterdir()) if path.is_dir() else [path]
-        return _signature(files), _signature([self.settings.auth_file])
+        return _signature(self.settings.rules), _signature(self.settings.auth_file)
 
     async def _refresh_catalog(self) -> None:
-        while True:
-            usual = self.settings.catalog_refresh
-            await asyncio.sleep(min(usual, RETRY_SECONDS) if self._upstream_problem else usual)
-            async with self._changing:
-                await self._reload_catalog()
+        """Wait as long as set, or less while the upstream does not answer, then read it."""
+        usual = self.settings.catalog_refresh
+        await asyncio.sleep(min(usual, RETRY_SECONDS) if self._upstream_problem else usual)
+        async with self._changing:
+            await self._reload_catalog()
 
 
 def uses_hash(rules: RuleSet) -> bool:
@@ -306,13 +303,28 @@ def uses_hash(rules: RuleSet) -> bool:
     )
 
 
-async def _read_aside(dsn: str) -> Catalog:
-    """The catalog, read in a thread: a large one takes long enough to be felt by clients."""
+async def _read_aside(dsn: str, current: Catalog | None = None) -> Catalog:
+    """The catalog, `current` itself if that still holds. In a thread: a large one takes long enough
+    to be felt by clients."""
 
-    def read(coroutine: Coroutine[None, None, Catalog]) -> Catalog:
-        return asyncio.run(coroutine)
+    def read() -> Catalog:
+        found = asyncio.run(read_catalog(dsn))
+        return current if current is not None and found == current else found
 
-    return await asyncio.to_thread(read, read_catalog(dsn))
+    return await asyncio.to_thread(read)
+
+
+async def _guarded(name: str, work: Coroutine[None, None, object]) -> None:
+    """Background work whose fault is said and does no harm to clients."""
+    try:
+        await work
+    except Exception:
+        _log.error("%s has failed", name, exc_info=True)
+
+
+async def _forever(name: str, work: Callable[[], Coroutine[None, None, object]]) -> None:
+    while True:
+        await _guarded(name, work())
 
 
 async def _bound(
@@ -322,17 +334,21 @@ async def _bound(
     try:
         return await start(host, port)
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
+        # asyncio puts a sentence of its own in place of the system's
+        reason = error.strerror or str(error)
+        if error.errno and not isinstance(error, socket.gaierror):
+            reason = os.strerror(error.errno)
         raise ConfigError(
-            f"cannot listen on {host}:{port} ({reason}): give --{name} another HOST:PORT"
+            f"cannot listen on {host}:{port} ({reason.lower()}): give --{name} another HOST:PORT"
         ) from None
 
 
-def _signature(files: Sequence[Path]) -> tuple[tuple[str, int, int], ...]:
-    """Name, time and size of each file; one that is gone is left out."""
+def _signature(path: Path) -> tuple[tuple[str, int, int], ...]:
+    """Name, time and size of the file, or of each file in the folder; what is gone is left out."""
     seen = []
-    for file in files:
-        with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError):
+        files = sorted(path.iterdir()) if path.is_dir() else [path]
+        for file in files:
             status = file.stat()
             seen.append((file.name, status.st_mtime_ns, status.st_size))
     return tuple(seen)

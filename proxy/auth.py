@@ -38,9 +38,9 @@ class Userlist:
     """Logins and their verifiers, as of the last good reading."""
 
     def __init__(self, verifiers: Mapping[str, Verifier], path: Path | None = None) -> None:
-        self._verifiers = dict(verifiers)
         self._path = path
         self._mock_key = secrets.token_bytes(32)
+        self._take(verifiers)
 
     @classmethod
     def load(cls, path: Path) -> Userlist:
@@ -50,7 +50,12 @@ class Userlist:
     def reload(self) -> None:
         """Read the file again; on UserlistError the entries stay as they are."""
         if self._path is not None:
-            self._verifiers = _read(self._path)
+            self._take(_read(self._path))
+
+    def _take(self, verifiers: Mapping[str, Verifier]) -> None:
+        self._verifiers = dict(verifiers)
+        common = Counter(verifier.iterations for verifier in verifiers.values()).most_common(1)
+        self._mock_iterations = common[0][0] if common else ITERATIONS
 
     def __len__(self) -> int:
         return len(self._verifiers)
@@ -64,9 +69,7 @@ class Userlist:
 
     def mock_verifier(self, login: str) -> Verifier:
         """What an unknown login is asked to prove: looks and costs as for a known one."""
-        common = Counter(verifier.iterations for verifier in self._verifiers.values())
-        iterations = common.most_common(1)[0][0] if common else ITERATIONS
-        return mock_verifier(login, self._mock_key, iterations)
+        return mock_verifier(login, self._mock_key, self._mock_iterations)
 
 
 def passwd_line(login: str, password: str) -> str:

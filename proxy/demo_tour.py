@@ -118,8 +118,9 @@ class Tour:
         before = layout.words(REPORT)
         after = layout.words(self.places.rewrite(ACME, REPORT))
         new = layout.added(before, after)
-        self.show(_titled(f"{ACME} sends", layout.drawn(before, frozenset())))
-        self.show(_titled("PostgreSQL receives", layout.drawn(after, new)))
+        width = self.console.width - 2
+        self.show(_titled(f"{ACME} sends", layout.drawn(before, frozenset(), width)))
+        self.show(_titled("PostgreSQL receives", layout.drawn(after, new, width)))
         rows = {ACME: await acme.fetch(REPORT), BOLT: await bolt.fetch(REPORT)}
         both = Table.grid(padding=(0, 4))
         both.add_row(*(_titled(f"{login} sees", _rows(rows[login])) for login in rows))
@@ -221,8 +222,10 @@ class Tour:
         deadline = time.monotonic() + _RECORD_SECONDS
         while True:
             records = self._own_records()
-            refused = sum(record["decision"] == "deny" for record in records)
-            if (len(records) >= wanted and refused) or time.monotonic() > deadline:
+            refused = any(record["decision"] == "deny" for record in records)
+            capped = any(record["truncated"] for record in records)
+            complete = len(records) >= wanted and refused and capped
+            if complete or time.monotonic() > deadline:
                 return records
             await asyncio.sleep(0.05)
 

@@ -50,6 +50,7 @@ __all__ = [
 # The command as installed, without needing the script on the PATH.
 _SERVE = "import sys; from proxy.commands.main import main; sys.exit(main())"
 _START_SECONDS = 60.0
+_DRAIN_SECONDS = "2"
 HASH_KEY_VARIABLE = "QUERYWARDEN_HASH_KEY"
 TEST_HASH_KEY = "0123456789abcdef0123456789abcdef"
 
@@ -122,6 +123,7 @@ class RunningProxy:
         command += ["--rules", str(self.directory / "rules.yaml"), "--upstream", self.upstream]
         command += ["--listen", f"127.0.0.1:{self.port}", "--admin", f"127.0.0.1:{self.admin_port}"]
         command += ["--auth-file", str(userlist), "--records", str(self.directory / "records")]
+        command += ["--drain-seconds", _DRAIN_SECONDS]
         environment = {**clean_environment(), HASH_KEY_VARIABLE: TEST_HASH_KEY, **self.environment}
         source = str(Path(__file__).resolve().parents[1])
         environment["PYTHONPATH"] = os.pathsep.join(

@@ -102,12 +102,24 @@ def test_only_the_pipeline_makes_an_allow() -> None:
     assert made == {"policies/pipeline.py"}
 
 
-def test_nobody_changes_an_allow_after_it_was_made() -> None:
-    """dataclasses.replace would be a second way to make one; steps use it on other values."""
-    for file in sources("proxy"):
-        if "policies.decision.Allow" not in set(imports(file)):
-            continue
-        assert not [line for name, line in calls(file) if name.endswith("object.__setattr__")]
+def test_the_way_upstream_takes_an_allow_and_no_text() -> None:
+    """The other type it takes is a closed list of the proxy's own statements."""
+    (door,) = (
+        node
+        for node in ast.walk(tree(ROOT / "proxy" / "net" / "upstream.py"))
+        if isinstance(node, ast.ClassDef) and node.name == "Upstream"
+    )
+    taken = {
+        ast.unparse(argument.annotation)
+        for method in door.body
+        if isinstance(method, ast.FunctionDef) and method.name in ("query", "parse")
+        for argument in method.args.args
+        if argument.annotation is not None and argument.arg == "statement"
+    }
+    assert taken == {"Allow | OwnStatement"}
+    every = {ast.unparse(node.annotation) for node in ast.walk(door)
+             if isinstance(node, ast.arg) and node.annotation is not None}  # fmt: skip
+    assert "str" not in every
 
 
 @parametrize(sources(*PACKAGES))

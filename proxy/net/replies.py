@@ -13,7 +13,7 @@ from time import perf_counter
 from typing import Final
 
 from policies.decision import Facts, Plan
-from proxy.net import answers
+from proxy.net import answers, round_trips
 from proxy.net.session import Session, Statement
 from proxy.wire import hygiene
 from proxy.wire.frames import MORE, UPSTREAM_RULES, FrameReader, skip
@@ -90,6 +90,13 @@ class Replies(asyncio.Protocol):
         session = self._session
         if session.closed:
             return
+        if self._index == 0 and not self._rows and self._reader.clear and not self._suspended:
+            passed = round_trips.receive(session, data)
+            if passed == len(data):
+                self._after()
+                return
+            data = data[passed:] if passed else data
+        self._ledger.unroll()
         self._now = perf_counter()
         buffer, frames = self._reader.feed(data)
         self._kept = 0
@@ -103,9 +110,16 @@ class Replies(asyncio.Protocol):
             session.out_of_step(error)
             return
         self._send(buffer, stop)
+        self._after()
+
+    def _after(self) -> None:
+        """Everything read has been passed on: who was waiting for that goes on."""
+        session = self._session
         if session.waiting and (not self._ledger.owed or self._ledger.phase is Phase.COPY_IN):
             if session.requests is not None:
                 session.requests.resume()
+        elif session.terminating and not self._ledger.owed:
+            session.end(b"")
         elif session.draining and session.idle:
             session.shut_down()
 
@@ -407,6 +421,7 @@ class Replies(asyncio.Protocol):
     def abandon(self, now: float) -> None:
         """The session ends: what is still owed and what is suspended will not be completed."""
         self._now = now
+        self._ledger.unroll()
         for kind, _, statement, arrival, _ in self._ledger.owed:
             if kind == QUERY and statement is not None:
                 for plan in statement.allow.statements[self._index :]:

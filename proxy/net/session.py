@@ -50,6 +50,8 @@ class Engine(Protocol):
     def decide(self, subject: Subject, text: bytes) -> tuple[Decision, bool]: ...
     def startup(self, subject: Subject, parameters: dict[str, str]) -> dict[str, str] | Deny: ...
     def mode(self, subject: Subject) -> Mode: ...
+    def parameter_types(self, subject: Subject, oids: Sequence[int]) -> Deny | None: ...
+    def unknown_subject(self) -> Deny: ...
 
 
 class Gauges(Protocol):
@@ -157,11 +159,16 @@ class Session:
     def decide(self, text: bytes) -> tuple[Decision, float, bool]:
         """The decision, the seconds it took and whether it was known."""
         if self.subject is None:
-            return self.deny(reasons.AUTHENTICATION_REQUIRED, "this login is not known any more",
-                             "log in again"), 0.0, False  # fmt: skip
+            return self.engine.unknown_subject(), 0.0, False
         before = perf_counter()
         decision, cached = self.engine.decide(self.subject, text)
         return decision, perf_counter() - before, cached
+
+    def check_types(self, oids: Sequence[int]) -> Deny | None:
+        """The refusal for a Parse that declares parameters of these types, if there is one."""
+        if self.subject is None:
+            return self.engine.unknown_subject()
+        return self.engine.parameter_types(self.subject, oids)
 
     def deny(
         self, reason: reasons.Reason, message: str, hint: str = "", facts: Facts = UNKNOWN
@@ -279,15 +286,18 @@ class Session:
         message = "terminating connection due to administrator command"
         self.end(answers.fatal(answers.ADMIN_SHUTDOWN, message, "connect again"))
 
-    def terminated(self) -> None:
-        """The client will send nothing more; what it asked is still answered."""
-        self.terminating = True
-
     def client_finished(self) -> None:
+        """The client will send nothing more, and a Terminate has gone up or goes up now. What it
+        asked before is still answered."""
+        self.terminating = True
+        if not self.ledger.owed:
+            self.end(b"")
+
+    def client_half_closed(self) -> None:
         """The client closed its sending side without a Terminate."""
         if not self.terminating and not self.closed:
-            self.terminating = True
             self._upstream_transport.write(TERMINATE)
+            self.client_finished()
 
     def client_lost(self) -> None:
         self.end(b"")

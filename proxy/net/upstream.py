@@ -71,11 +71,6 @@ class Upstream:
         """Frames as the client sent them; the caller vouches that none carries a text."""
         self._out.append(buffer[start:stop])
 
-    @property
-    def empty(self) -> bool:
-        """Nothing is collected."""
-        return not self._out
-
     def flush(self) -> None:
         """Everything collected goes out in one write."""
         if self._out:

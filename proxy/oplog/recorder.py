@@ -25,7 +25,8 @@ RETRY_SECONDS = 1.0
 COMPLAIN_SECONDS = 60.0
 
 # After so many records the writer lets go of the interpreter for a moment: encoding is Python, and
-# a whole batch in one go would hold up the event loop for milliseconds.
+# a whole batch in one go would hold up the event loop for milliseconds. With a queue that fills up
+# it does not, which slows the clients down before records are lost.
 _STRETCH = 16
 _PAUSE = 0.0001
 
@@ -173,7 +174,7 @@ class Recorder:
         """The records of a batch; one that cannot be encoded is left out."""
         records: list[bytes] = []
         for number, operation in enumerate(batch, 1):
-            if number % _STRETCH == 0:
+            if number % _STRETCH == 0 and len(self._queue) < self._room // 4:
                 time.sleep(_PAUSE)
             try:
                 records.append(self._encoder.encode(operation, 0 if records else lost))

@@ -83,9 +83,9 @@ class FrameReader:
         self.error: FrameError | None = None
 
     @property
-    def pending(self) -> int:
-        """Bytes held back because their frame is not whole yet."""
-        return self._have
+    def clear(self) -> bool:
+        """The stream stands between two frames."""
+        return not (self._have or self._rest or self.error)
 
     def feed(self, data: bytes) -> tuple[bytes, list[Frame]]:
         """One read in; the buffer to look into and its frames out. Bytes object in, bytes out."""
@@ -124,7 +124,7 @@ class FrameReader:
                 return data, frames
             count = 1
             if tag in merge:
-                stop, count = _run(data, tag, stop, end)
+                stop, count = run(data, tag, stop, end)
             frames.append((tag, position, stop, count))
             position = stop
         if position < end:
@@ -143,7 +143,7 @@ def _fault(tag: int, unknown: bool) -> FrameError:
     return FrameError("invalid message length", None)
 
 
-def _run(data: bytes, tag: int, stop: int, end: int) -> tuple[int, int]:
+def run(data: bytes, tag: int, stop: int, end: int) -> tuple[int, int]:
     """Extends a run of whole frames of one tag: where it stops and how many there are."""
     count = 1
     last = end - HEADER_SIZE

@@ -29,6 +29,7 @@ SYNC: Final = 7  # ReadyForQuery
 QUERY: Final = 8  # results of any number, then ReadyForQuery
 REFUSED: Final = 9  # an ErrorResponse to what stands in for a refused extended message
 REFUSED_QUERY: Final = 10  # the same for a Query or FunctionCall, then ReadyForQuery
+ROUND: Final = 11  # BIND, DESCRIBE_PORTAL when `name` says so, EXECUTE and SYNC in one entry
 
 _SPANNING: Final = frozenset((SYNC, QUERY, REFUSED_QUERY))
 
@@ -61,6 +62,19 @@ class Ledger(Generic[S]):
         self.owed.append(entry)
         self.group += 1
         self.phase = Phase.READY
+
+    def unroll(self) -> None:
+        """Rounds, which stand only at the head, become the entries they are made of."""
+        owed = self.owed
+        rounds = []
+        while owed and owed[0][0] == ROUND:
+            rounds.append(owed.popleft())
+        for _, described, statement, arrival, _ in reversed(rounds):
+            owed.appendleft((SYNC, b"", None, arrival, b""))
+            owed.appendleft((EXECUTE, b"", statement, arrival, b""))
+            if described:
+                owed.appendleft((DESCRIBE_PORTAL, b"", statement, arrival, b""))
+            owed.appendleft((BIND, b"", statement, arrival, b""))
 
     def take(self, kind: int) -> Entry[S]:
         """The head, which must be of that kind, settled."""

@@ -186,11 +186,12 @@ class ScramServer:
 class ScramClient:
     """The client's half of one exchange: `first`, `final`, `check`."""
 
-    __slots__ = ("_bare", "_password", "_signature")
+    __slots__ = ("_bare", "_nonce", "_password", "_signature")
 
-    def __init__(self, password: str) -> None:
+    def __init__(self, password: str, user: bytes = b"", nonce: bytes = b"") -> None:
         self._password = password
-        self._bare = b"n=,r=" + b64encode(secrets.token_bytes(_NONCE_BYTES))
+        self._nonce = nonce or b64encode(secrets.token_bytes(_NONCE_BYTES))
+        self._bare = b"n=%b,r=%b" % (user, self._nonce)
         self._signature = b""
 
     def first(self) -> bytes:
@@ -202,7 +203,7 @@ class ScramClient:
         if match is None:
             raise ScramError("malformed SCRAM message")
         nonce, salt, iterations = match[1], _raw(match[2]), int(match[3])
-        if not nonce.startswith(self._bare[5:]) or not 1 <= iterations <= _MAX_ITERATIONS:
+        if not nonce.startswith(self._nonce) or not 1 <= iterations <= _MAX_ITERATIONS:
             raise ScramError("malformed SCRAM message")
         salted = _salted(self._password, salt, iterations)
         key = _hmac(salted, b"Client Key")

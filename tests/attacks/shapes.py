@@ -26,6 +26,9 @@ SHAPES: dict[str, Shape] = {
     "arrays": _around("ARRAY[", "1", "]"),
     "calls": _around("abs(", "1", ")"),
     "comments": _around("/*", "", "*/"),
+    "comments in a row": _around("/**/", "1", ""),
+    "comments left open": _around("/*", "", ""),
+    "operator characters": _around("", "1 ", "+-"),
     "subscripts": _around("", "('{1}'::int[])", "[1]"),
     "fields": lambda count: f"SELECT (a){'.a' * count} FROM products a",
     "subqueries": _around("* FROM (SELECT ", "1", ") x"),
@@ -46,7 +49,7 @@ SHAPES: dict[str, Shape] = {
     "indirection": lambda count: "SELECT " + "a." * count + "a",
 }
 SHORT = 4000  # bytes
-LONG = 400_000
+LONG = 200_000
 
 
 def shape(name: str, size: int) -> str:

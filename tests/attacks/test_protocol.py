@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 import struct
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -14,6 +15,9 @@ from proxy.testing import RunningProxy
 from tests.attacks import catalogue, wire_client
 from tests.attacks.conftest import RULES, UPSTREAM_ROLE, USERS, Worlds
 from tests.attacks.conversation import (
+    CAP,
+    MANY,
+    ask,
     compare,
     error_codes,
     hold,
@@ -44,8 +48,6 @@ from tests.attacks.worlds import DATABASE, Door, Transcript, TwoServers, World
 LOGIN = {"user": "agent_t1", "database": DATABASE}
 BOOL, INT8 = 16, 20
 PROTOCOL_3_2 = 196610
-CAP = 100
-MANY = "SELECT o.id FROM orders o CROSS JOIN generate_series(1, 100) g"  # 300 rows of tenant 1
 
 
 @pytest.fixture(autouse=True)
@@ -60,12 +62,6 @@ def test_every_conversation_has_a_test() -> None:
         f"PR-{found[1]}" for name in globals() if (found := re.match(r"test_pr_(\d+)", name))
     }
     assert written == set(catalogue.conversations())
-
-
-def ask(client: WireClient, *parts: bytes) -> list[Message]:
-    """Send messages in one write, read up to ReadyForQuery."""
-    client.send(b"".join(parts))
-    return client.until(b"Z")
 
 
 def test_pr_001_two_statements_in_one_query(worlds: Worlds) -> None:
@@ -264,12 +260,12 @@ def test_pr_029_replication(worlds: Worlds, value: str) -> None:
 
 
 def _log_in(worlds: Worlds, parameters: dict[str, str]) -> Transcript:
-    def talk(world: World) -> Transcript:
+    def talk(world: World) -> tuple[Transcript, str]:
         try:
             world.door.connect(parameters=parameters).close()
         except LoginRefused as refused:
-            return Transcript([refused.message])
-        return Transcript()
+            return Transcript([refused.message]), str(parameters)
+        return Transcript(), str(parameters)
 
     return compare(worlds, talk)
 
@@ -367,7 +363,19 @@ def test_pr_045_a_bind_of_gigabytes(
         assert _memory(proxies[0].pid) - before < 150 << 20
         return []
 
+    clients = [_clients(proxy) for proxy in proxies]
     hold(worlds, talk)
+    deadline = time.monotonic() + 5
+    while [_clients(proxy) for proxy in proxies] != clients:
+        assert time.monotonic() < deadline, "a client that went away is still served"
+        time.sleep(0.05)
+
+
+def _clients(proxy: RunningProxy) -> str:
+    """The line of the metrics that counts clients."""
+    found = re.search(r"^querywarden_clients .*$", proxy.http("/metrics")[1], re.MULTILINE)
+    assert found
+    return found[0]
 
 
 def _memory(pid: int) -> int:

@@ -10,7 +10,7 @@ import pytest
 from proxy.testing import EmbeddedPostgres, RunningProxy
 from tests.attacks import catalogue
 from tests.attacks.conftest import RULES, UPSTREAM_ROLE, USERS, Worlds
-from tests.attacks.conversation import error_codes, hold, still_serves
+from tests.attacks.conversation import CAP, MANY, ask, error_codes, hold, still_serves
 from tests.attacks.wire_client import (
     LoginRefused,
     Message,
@@ -18,7 +18,6 @@ from tests.attacks.wire_client import (
     bind,
     close,
     columns,
-    describe,
     errors,
     execute,
     parse,
@@ -27,79 +26,6 @@ from tests.attacks.wire_client import (
     sync,
 )
 from tests.attacks.worlds import Door, TwoServers
-
-CAP = 100
-MANY = "SELECT o.id FROM orders o CROSS JOIN generate_series(1, 100) g"  # 300 rows of tenant 1
-REGPROC, REGCLASS, REGTYPE, REGROLE, REGNAMESPACE = 24, 2205, 2206, 4096, 4089
-
-
-def ask(client: WireClient, *parts: bytes) -> list[Message]:
-    """Send messages in one write, read up to ReadyForQuery."""
-    client.send(b"".join(parts))
-    return client.until(b"Z")
-
-
-def oid_of(worlds: Worlds, expression: str) -> int:
-    """An object's number, which is the same in both worlds."""
-    found = [rows(w.inspector.query(f"SELECT {expression}::oid::int8"))[0][0] for w in worlds]
-    assert found[0] == found[1]
-    return int(found[0] or b"")
-
-
-# -- types of parameters are chosen by the client, outside any text ------------------------------
-
-
-@pytest.mark.parametrize(
-    ("type_oid", "value"),
-    [
-        (REGCLASS, "'secrets'::regclass"),
-        (REGTYPE, "'user_tier'::regtype"),
-        (REGPROC, "'wipe'::regproc"),
-        (REGROLE, "'agent'::regrole"),
-        (REGNAMESPACE, "'public'::regnamespace"),
-    ],
-    ids=["regclass", "regtype", "regproc", "regrole", "regnamespace"],
-)
-def test_a_parameter_never_becomes_a_hidden_name(worlds: Worlds, type_oid: int, value: str) -> None:
-    number = str(oid_of(worlds, value)).encode()
-
-    def talk(client: WireClient) -> list[Message]:
-        parts = parse("", "SELECT $1", [type_oid]), bind("", "", [number]), execute(""), sync()
-        return ask(client, *parts)
-
-    seen = hold(worlds, talk)
-    assert not [v for row in rows(seen.messages) for v in row if v and not v.isdigit()]
-
-
-@pytest.mark.parametrize("known", ["'pg_class'::regclass", "pg_typeof(1)"])
-def test_a_parameter_takes_no_look_up_type_from_its_neighbour(worlds: Worlds, known: str) -> None:
-    target = "'secrets'::regclass" if "class" in known else "'user_tier'::regtype"
-    number = str(oid_of(worlds, target)).encode()
-    hold(worlds, lambda c: c.extended(f"SELECT COALESCE($1, {known})", [number]))
-
-
-@pytest.mark.parametrize("relation", ["users", "secrets"])
-def test_a_row_type_as_parameter_names_no_hidden_column(worlds: Worlds, relation: str) -> None:
-    row_type = oid_of(worlds, f"'{relation}'::regtype")
-
-    def talk(client: WireClient) -> list[Message]:
-        text = "SELECT (q.x).* FROM (SELECT $1) q(x)"
-        return ask(client, parse("", text, [row_type]), describe("S", ""), sync())
-
-    seen = hold(worlds, talk)
-    described = [columns(message) for message in seen.messages if message.tag == b"T"]
-    assert not {c.name for found in described for c in found} & {"ssn", "value", "key"}
-
-
-def test_a_hidden_type_as_parameter(worlds: Worlds) -> None:
-    tier = oid_of(worlds, "'user_tier'::regtype")
-
-    def talk(client: WireClient) -> list[Message]:
-        text = "SELECT $1"
-        return ask(client, parse("", text, [tier]), bind("", "", [b"guess"]), execute(""), sync())
-
-    hold(worlds, talk)
-
 
 # -- names and order -----------------------------------------------------------------------------
 
@@ -229,6 +155,38 @@ def test_settings_that_loosen_something(worlds: Worlds, text: str) -> None:
     hold(worlds, talk)
 
 
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"standard_conforming_strings": "off"},
+        {"STANDARD_CONFORMING_STRINGS": "off"},
+        {"search_path": "evil"},
+        {"statement_timeout": "0"},
+        {"default_transaction_read_only": "off"},
+        {"role": "postgres"},
+        {"session_authorization": "postgres"},
+        {"client_encoding": "SQL_ASCII"},
+        {"session_preload_libraries": "auto_explain"},
+        {"client_min_messages": "debug5"},
+        {"options": "-c statement_timeout=0"},
+        {"options": "-c default_transaction_read_only=off"},
+        {"application_name": "x", "options": "-csearch_path=evil -c", "database_": "x"},
+    ],
+    ids=str,
+)
+def test_start_up_parameters_loosen_nothing(worlds: Worlds, parameters: dict[str, str]) -> None:
+    """Each is refused, or has no effect."""
+    door = worlds[0].door
+    try:
+        client = door.connect(parameters=parameters)
+    except LoginRefused as refused:
+        assert not catalogue.leaks(refused.message.body, "")
+        return
+    with client, door.connect() as usual:
+        for name in (*PINNED, "session_authorization", "client_encoding"):
+            assert rows(client.query(f"SHOW {name}")) == rows(usual.query(f"SHOW {name}"))
+
+
 @pytest.fixture
 def talkative(servers: TwoServers) -> Iterator[RunningProxy]:
     """A proxy before a database whose server logs every statement, with its plan's parse tree."""
@@ -311,7 +269,7 @@ def changing_database(servers: TwoServers) -> Iterator[tuple[EmbeddedPostgres, R
     [
         "ALTER TABLE users RENAME COLUMN tenant_id TO tenant; "
         "ALTER TABLE orders RENAME COLUMN tenant_id TO tenant",
-        "ALTER TABLE users RENAME COLUMN email TO mail; ALTER TABLE users RENAME COLUMN ssn TO email",
+        "ALTER TABLE users RENAME email TO mail; ALTER TABLE users RENAME ssn TO email",
         "ALTER TABLE products RENAME TO old; ALTER TABLE secrets RENAME TO products",
         "CREATE SCHEMA agent AUTHORIZATION agent; CREATE TABLE agent.products AS TABLE secrets;"
         " GRANT SELECT ON agent.products TO agent",

@@ -59,6 +59,7 @@ class WireClient:
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.status = b""
         self.startup: list[Message] = []
+        self.sent = bytearray()  # what was sent, long messages cut
         self._buffer = bytearray()
 
     @classmethod
@@ -134,6 +135,7 @@ class WireClient:
 
     def send(self, data: bytes) -> None:
         """Send bytes as they are."""
+        self.sent += data[:65536]
         self.socket.sendall(data)
 
     def receive(self) -> Message:

@@ -67,10 +67,12 @@ def test_types_are_looked_up(connection: psycopg.Connection) -> None:
 
 
 def test_transactions(connection: psycopg.Connection) -> None:
-    with connection.transaction(), connection.transaction():
+    with connection.transaction():
+        with pytest.raises(psycopg.Error), connection.transaction():
+            connection.execute("DELETE FROM users")
         assert connection.execute(SELECT).fetchall() == EMAILS
-    assert connection.info.transaction_status == psycopg.pq.TransactionStatus.INTRANS
-    connection.rollback()
+        assert connection.info.transaction_status.name == "INTRANS"
+    assert connection.info.transaction_status.name == "IDLE"
 
 
 def test_refusal(connection: psycopg.Connection) -> None:

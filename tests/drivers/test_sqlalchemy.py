@@ -95,7 +95,7 @@ async def test_select_with_relations(engine: AsyncEngine) -> None:
         (order,) = (await session.scalars(joined)).unique().all()
         assert (order.id, order.user.id, order.amount) == (102, 2, Decimal("20.00"))
         total = select(User.id, func.sum(Order.amount)).join(User.orders).group_by(User.id)
-        assert sorted((await session.execute(total)).tuples()) == [
+        assert sorted(map(tuple, await session.execute(total))) == [
             (1, Decimal("10.50")),
             (2, Decimal("20.00")),
         ]

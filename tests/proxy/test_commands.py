@@ -19,6 +19,7 @@ from proxy import __version__
 from proxy.auth import Userlist
 from proxy.commands.main import COMMANDS, main
 from proxy.config import Settings, flag, shipped_rules, variable
+from proxy.demo_data import TABLES
 from proxy.oplog import chain
 from proxy.testing import PostgresServer
 
@@ -202,6 +203,20 @@ class TestCheck:
         assert done.err.startswith("querywarden: cannot connect to the upstream 127.0.0.1:1/x")
         assert "hunter2" not in done.err
         assert "no such file" in run("check", tmp_path / "none.yaml").out
+
+    def test_the_shipped_expectations_hold(
+        self, run: Run, postgres: PostgresServer, tmp_path: Path
+    ) -> None:
+        dsn = postgres.create_database("shop_cases", TABLES)
+        shipped = "rules/demo.yaml", "--upstream", dsn, "--cases", "rules/cases"
+        assert "expectations held" in run("check", *shipped).out
+        (tmp_path / "wrong.sql").write_text(
+            "-- as: agent_acme\n-- expect: allow\nSELECT ssn FROM secrets;\n"
+        )
+        failed = run("check", *shipped[:-1], tmp_path)
+        assert failed.status == 1
+        assert "wrong.sql:3 refused: RELATION_NOT_ALLOWED" in failed.out
+        assert run("check", "rules/demo.yaml", "--cases", "rules/cases").status == 1
 
     def test_the_shipped_rules_are_good(self, run: Run) -> None:
         for name in ("demo.yaml", "reference.yaml"):

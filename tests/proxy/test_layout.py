@@ -68,7 +68,8 @@ def test_what_was_put_in_is_marked() -> None:
 
 def test_drawn_marks_lines_without_colours() -> None:
     before = layout.words("SELECT id FROM orders")
-    after = layout.words("SELECT id FROM (SELECT id FROM orders WHERE t = 1) AS orders LIMIT 5")
+    view = '(SELECT "id", "t" FROM "public"."orders" WHERE t = 1)'
+    after = layout.words(f"SELECT id FROM {view} AS orders LIMIT 5")
     lines = layout.drawn(after, layout.added(before, after)).plain.splitlines()
     assert lines[0] == "  SELECT id"
     assert "+   WHERE t = 1" in lines

@@ -1,0 +1,80 @@
+"""May a prepared statement or a portal be used now? Asked off the usual path only.
+
+Knows names, groups and snapshots; sends nothing. Three things make it a question: the name is
+unknown, its Parse or Bind was sent in an earlier group and is not confirmed yet (it may have been
+skipped, so what the name stands for is not certain until nothing is owed), or it was decided under
+an older snapshot.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from policies import reasons
+from policies.decision import Allow, Facts
+from proxy.net import answers
+from proxy.net.session import UNKNOWN, Session, Statement
+from proxy.wire.ledger import Arrival
+
+# Yes, or ask again when nothing is owed. An ErrorResponse is the third answer.
+USABLE: Final = 0
+UNCERTAIN: Final = 1
+
+
+def check_statement(
+    session: Session, statement: Statement | None, name: bytes, arrival: Arrival
+) -> int | bytes:
+    """USABLE, UNCERTAIN, or the ErrorResponse for the client."""
+    ledger = session.ledger
+    certain = statement is not None and (statement.settled or statement.group == ledger.group)
+    if not certain and ledger.owed:
+        return UNCERTAIN
+    if statement is not None:
+        return _check_snapshot(session, statement, arrival)
+    shown = name.decode("utf-8", "replace")
+    which = f'prepared statement "{shown}"' if name else "unnamed prepared statement"
+    return _unknown(session, "26000", f"{which} does not exist", arrival)
+
+
+def check_portal(
+    session: Session, bound: tuple[Statement, int] | None, name: bytes, arrival: Arrival
+) -> int | bytes:
+    """The same for a portal; `bound` is what `Names.portals` has."""
+    ledger = session.ledger
+    if ledger.owed and (bound is None or bound[1] != ledger.group):
+        return UNCERTAIN
+    if bound is not None:
+        return _check_snapshot(session, bound[0], arrival)
+    shown = name.decode("utf-8", "replace")
+    return _unknown(session, "34000", f'portal "{shown}" does not exist', arrival)
+
+
+def _unknown(session: Session, sqlstate: str, message: str, arrival: Arrival) -> int | bytes:
+    """The upstream would know a name only from SQL (PREPARE, DECLARE), where no cap follows it;
+    so under enforcement a name we do not know does not exist."""
+    if not session.enforcing:
+        return USABLE
+    session.failed(UNKNOWN, sqlstate, arrival)
+    return answers.error(sqlstate, message)
+
+
+def _check_snapshot(session: Session, statement: Statement, arrival: Arrival) -> int | bytes:
+    """What was decided under an older snapshot is decided again: only the same text may run."""
+    if statement.snapshot is session.snapshot:
+        return USABLE
+    decision, _, _ = session.decide(statement.text)
+    if isinstance(decision, Allow) and _texts(decision) == _texts(statement.allow):
+        statement.adopt(decision, session.snapshot)
+        return USABLE
+    # Drivers know this error and prepare again; then they are told what there is to tell.
+    deny = session.deny(
+        reasons.PLAN_CHANGED,
+        "cached plan must not change result type",
+        "the policy or the schema changed: prepare the statement again",
+        statement.plan.facts if statement.plan else Facts(),
+    )
+    return session.refused(deny, arrival)
+
+
+def _texts(allow: Allow) -> tuple[bytes, ...]:
+    return (allow.text, *(plan.sql for plan in allow.statements))

@@ -1,0 +1,54 @@
+"""Captured SELECTs keep their meaning: nothing changes silently, and little is refused.
+
+Needs the corpora (QUERYWARDEN_CORPORA, else beside the project); skipped where there are none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from benchmarks import corpora
+from benchmarks.fidelity import Count, count, empty_catalog
+from policies.catalog import Catalog
+from proxy.testing import EmbeddedPostgres
+
+# Share of what policy allows that must come through.
+LEAST = {
+    "orm": 0.98,
+    "clients": 0.98,
+    "tpch": 1.0,
+    "tpcds": 1.0,
+    "job": 1.0,
+    "llm_bird": 0.98,
+    "sqleval": 0.98,
+    "regress": 0.9,
+}
+
+
+@pytest.fixture(scope="module")
+def system() -> Iterator[Catalog]:
+    with EmbeddedPostgres() as server:
+        yield empty_catalog(server)
+
+
+def counted(corpus: str, system: Catalog) -> Count:
+    if not corpora.available(corpus):
+        pytest.skip(f"no {corpus} corpus in {corpora.DIRECTORY}")
+    return count(corpus, system)
+
+
+@pytest.mark.parametrize("corpus", corpora.NAMES)
+def test_nothing_changes_silently_and_little_is_refused(corpus: str, system: Catalog) -> None:
+    result = counted(corpus, system)
+    assert result.changed == []
+    assert result.total > 0
+    assert result.passed + result.unsupported + result.not_allowed == result.total
+    assert result.share >= LEAST[corpus], result.refused
+
+
+@pytest.mark.parametrize("corpus", ["tpch", "tpcds", "job"])
+def test_benchmark_queries_all_pass(corpus: str, system: Catalog) -> None:
+    result = counted(corpus, system)
+    assert result.passed == result.total, result.examples

@@ -1,0 +1,168 @@
+"""Through the proxy a client sees what it would see without it, whatever it sends and however the
+bytes are cut: any mix of simple and extended messages, refusals, errors, several Syncs in flight.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import pairwise
+
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from policies import reasons
+from proxy.wire.messages import (
+    FROM_CLIENT,
+    Bind,
+    Close,
+    Describe,
+    Execute,
+    Flush,
+    Message,
+    Parse,
+    Query,
+    Sync,
+)
+from tests.proxy.conversation import Conversation, TableEngine, deny
+from tests.proxy.model_server import ModelServer
+
+REFUSED = b"querywarden refused this statement"
+TEXTS = [
+    b"rows 0", b"rows 1", b"rows 3", b"rows 250", b"fail", b"bad", b"deny", b"begin", b"commit",
+    b"rollback", b"",
+]  # fmt: skip
+QUERIES = [*TEXTS, b"rows 2; rows 1", b"rows 1; fail; rows 2", b"begin; rows 1", b"deny; rows 1"]
+NAMES = st.sampled_from([b"", b"s", b"t"])
+
+MESSAGES: st.SearchStrategy[Message] = st.one_of(
+    st.sampled_from(QUERIES).map(Query),
+    st.builds(Parse, NAMES, st.sampled_from(TEXTS)),
+    st.builds(Bind, NAMES, NAMES),
+    st.builds(Describe, st.sampled_from([b"S", b"P"]), NAMES),
+    st.builds(Execute, NAMES, st.sampled_from([0, 1, 2])),
+    st.builds(Close, st.sampled_from([b"S", b"P"]), NAMES),
+    st.just(Sync()),
+    st.just(Flush()),
+)
+# What drivers send: the shapes that the shortcut knows are in here.
+UNITS: st.SearchStrategy[list[Message]] = st.one_of(
+    MESSAGES.map(lambda message: [message]),
+    st.builds(
+        lambda name, text: [Parse(name, text), Bind(b"", name), Describe(b"P"), Execute(), Sync()],
+        NAMES, st.sampled_from(TEXTS),
+    ),
+    st.builds(
+        lambda name, describe: [Bind(b"", name), *describe, Execute(), Sync()],
+        NAMES, st.sampled_from([[], [Describe(b"P")]]),
+    ),
+)  # fmt: skip
+
+
+def cut(raw: bytes, places: Iterable[int]) -> list[bytes]:
+    edges = sorted({place % (len(raw) + 1) for place in places} | {0, len(raw)})
+    return [raw[a:b] for a, b in pairwise(edges)]
+
+
+def with_proxy(
+    turns: list[bytes], delays: list[int], cuts: list[int], engine: TableEngine
+) -> tuple[bytes, Conversation, list[bytes]]:
+    """What the client hears. `delays`: how many of the upstream's answers lag behind."""
+    talk, server = Conversation(engine), ModelServer()
+    heard, texts = b"", []
+    answers: list[bytes] = []
+
+    def deliver(leave: int) -> None:
+        while True:
+            said, talk.server.wire.written = talk.server.wire.written, b""
+            texts.append(said)
+            answer = server.hear(said)
+            answers.extend(cut(answer, cuts))
+            if len(answers) <= leave:
+                return
+            assert talk.server.protocol is not None
+            talk.server.protocol.data_received(answers.pop(0))
+
+    for index, turn in enumerate(turns):
+        assert talk.client.protocol is not None
+        talk.client.protocol.data_received(turn)
+        deliver(delays[index % len(delays)] if delays else 0)
+    deliver(0)
+    heard, talk.client.wire.written = talk.client.wire.written, b""
+    return heard, talk, texts
+
+
+def decoded(raw: bytes) -> list[tuple[bytes, bytes]]:
+    """(tag, body) with errors reduced to their SQLSTATE."""
+    found = []
+    while raw:
+        stop = 1 + int.from_bytes(raw[1:5], "big")
+        body = raw[5:stop]
+        if raw[:1] == b"E":
+            body = next(part[1:] for part in body.split(b"\0") if part.startswith(b"C"))
+        found.append((raw[:1], body))
+        raw = raw[stop:]
+    return found
+
+
+def texts_of(raw: bytes) -> list[bytes]:
+    """The statement texts in what an upstream heard."""
+    found = []
+    while raw:
+        stop = 1 + int.from_bytes(raw[1:5], "big")
+        message = FROM_CLIENT[raw[:1]].decode(raw[5:stop])
+        if isinstance(message, Query | Parse):
+            found.append(message.text)
+        raw = raw[stop:]
+    return found
+
+
+DENIALS = {text: deny(reasons.RELATION_NOT_ALLOWED) for text in (b"deny", b"deny; rows 1")}
+
+
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    st.lists(UNITS, max_size=12),
+    st.lists(st.integers(0, 2000), max_size=6),
+    st.lists(st.integers(0, 4), max_size=4),
+    st.lists(st.integers(0, 300), max_size=4),
+)
+@example([[Parse(b"s", b"rows 1"), Sync()], [Bind(b"", b"s"), Execute(), Sync()] * 3], [], [], [])
+@example([[Parse(b"s", b"bad")], [Query(b"rows 1")], [Sync()], [Query(b"rows 1")]], [], [3], [7])
+def test_the_client_sees_what_it_would_see_without_the_proxy(
+    units: list[list[Message]], places: list[int], delays: list[int], cuts: list[int]
+) -> None:
+    units = [*units, [Sync()]]
+    whole = b"".join(message.encode() for unit in units for message in unit)
+    turns = cut(whole, places)
+    direct = ModelServer().hear(whole)
+    heard, talk, said = with_proxy(turns, delays, cuts, TableEngine(dict(DENIALS)))
+    assert decoded(heard) == decoded(direct)
+    assert not talk.session.ledger.owed and not talk.session.waiting
+    # The law: nothing reaches the upstream but what the engine allowed and our own statement.
+    allowed = {b"; ".join(p.strip() for p in t.split(b";") if p.strip()) for t in QUERIES}
+    assert {text for raw in said for text in texts_of(raw)} <= (allowed - set(DENIALS)) | {REFUSED}
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    st.lists(UNITS, max_size=10),
+    st.lists(st.integers(0, 2000), max_size=6),
+    st.lists(st.integers(0, 4), max_size=4),
+    st.lists(st.integers(0, 300), max_size=4),
+)
+def test_records_do_not_depend_on_how_bytes_are_cut(
+    units: list[list[Message]], places: list[int], delays: list[int], cuts: list[int]
+) -> None:
+    units = [*units, [Sync()]]
+    turns = [b"".join(message.encode() for message in unit) for unit in units]
+    _, plain, _ = with_proxy(turns, [], [], TableEngine(dict(DENIALS)))
+    _, chopped, _ = with_proxy(cut(b"".join(turns), places), delays, cuts,
+                               TableEngine(dict(DENIALS)))  # fmt: skip
+
+    def records(talk: Conversation) -> list[tuple[object, ...]]:
+        return sorted(
+            (o.facts.operation, o.outcome, o.sqlstate, o.row_count, o.bytes)
+            for o in talk.operations
+        )
+
+    assert records(plain) == records(chopped)
