@@ -71,6 +71,12 @@ def columns(texts: Iterable[str]) -> set[str]:
     return found
 
 
+def reads_own_tables(text: str, system: Catalog) -> bool:
+    """Whether a statement reads any relation that is not a system one."""
+    known = {relation.name for relation in system.relations}
+    return any(schema not in SYSTEM and name not in known for schema, name in relations([text]))
+
+
 def permissive(texts: list[str], system: Catalog) -> tuple[RuleSet, Catalog]:
     """Rules and a catalog for these statements: each relation they name that `system` (the catalog
     of an empty database) does not have exists, belongs to a tenant and may be read."""

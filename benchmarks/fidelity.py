@@ -118,14 +118,12 @@ async def accepted(
     texts = corpora.selects(corpus, directory)
     rules, catalog = corpora.permissive(texts, system)
     snapshot = Snapshot(rules, catalog, HASH_KEY, "fidelity")
-    known = {relation.name for relation in system.relations}
     result = Accepted(corpus)
     connection = await asyncpg.connect(dsn, statement_cache_size=0)
     for text in texts:
-        read = corpora.relations([text])
-        own = any(schema not in corpora.SYSTEM and name not in known for schema, name in read)
         decision = decide(text.encode(), corpora.SUBJECT, snapshot)
-        if not read or own or not isinstance(decision, Allow):
+        own = corpora.reads_own_tables(text, system)
+        if own or not corpora.relations([text]) or not isinstance(decision, Allow):
             continue
         if await _prepare(connection, text):
             continue

@@ -1,16 +1,17 @@
 """Does a rewritten SELECT still say what the original said? An independent answer.
 
-Both texts are read by PostgreSQL's own grammar and their trees are walked side by side. Four
-things may differ, each in one place only: a relation of the original is a derived table of the
-same name here (its policy view), an argument that is looked up in the catalog has a guard around
-it, the outermost LIMIT is lower, GROUP BY has more columns at its end. Everything else must be
+Both texts are read by PostgreSQL's own grammar and their trees are walked side by side. These may
+differ, each in one place only: a relation of the original is a derived table of the same name here
+(its policy view), an argument that is looked up in the catalog has a guard around it, a value that
+prints a name for an OID (regclass) is text or oid at once, the outermost LIMIT is lower, GROUP BY
+has more columns of a table that is grouped by its key, a column loses a schema that says nothing. Everything else must be
 equal. Knows nothing of the rewriter: it imports no part of it, so that a mistake there is not
 repeated here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -59,11 +60,12 @@ class Expected:
 
     `view(inner, schema, name)` says whether a derived table's SELECT is the policy view of the
     relation the original called `schema`.`name` (schema "" when it named none); without it
-    relations stay what they are.
+    relations stay what they are. `key`: every relation's primary key.
     """
 
     cap: int | None
     view: Callable[[Message, str, str], bool] | None
+    key: str = "id"
 
 
 def difference(original: str, rewritten: str, expected: Expected) -> str:
@@ -173,6 +175,11 @@ def _compare(a: Message, b: Message, path: str, scope: Scope, expected: Expected
     elif a.DESCRIPTOR.name == "ColumnRef" and expected.view is not None:
         if _column(a) != _column(b) and _column(a, scope) != _column(b):
             yield f"{path}: {_column(a)} became {_column(b)}"
+    elif a.DESCRIPTOR.name == "ResTarget" and not a.name and b.name:
+        # a constant's column is called as its type, which the closing cast would change
+        if not _is_closed(a.val, b.val) or b.name != _type(a.val):
+            yield f"{path}: gained the name {b.name}"
+        yield from _compare(a.val, b.val, f"{path}.val", scope, expected)
     else:
         yield from _compare_fields(a, b, path, scope, expected)
 
@@ -218,9 +225,13 @@ def _compare_nodes(
     ):
         yield from _compare_relation(a.range_var, b, path, expected.view)
         return
+    if kind == "range_function" and _is_empty_source(a, b):
+        return
     if path.endswith(("func_call.args", "type_cast.arg")) and not _argument(a):
         b = _argument(b) or b
-        other = b.WhichOneof("node")
+    if _is_closed(a, b):
+        b = b.type_cast.arg
+    other = b.WhichOneof("node")
     if kind != other:
         yield f"{path}: {kind} became {other}"
         return
@@ -246,6 +257,49 @@ def _compare_relation(
         yield f"{path}: {a.relname} became something else than its view"
     elif inner.from_clause[0].range_var.inh != a.inh:
         yield f"{path}: {a.relname} gained or lost ONLY"
+
+
+def _type(node: Message) -> str:
+    """The bare name of the type a node is cast to, "" when it is no cast."""
+    if node.WhichOneof("node") != "type_cast":
+        return ""
+    names = node.type_cast.type_name.names
+    return str(names[-1].string.sval) if names else ""
+
+
+def _function(node: Message) -> str:
+    names = node.func_call.funcname
+    return str(names[-1].string.sval) if names else ""
+
+
+def _is_closed(a: Message, b: Message) -> bool:
+    """x::regclass -> x::regclass::text or ::oid; the same for functions that give such values."""
+    if _type(b) not in ("text", "oid"):
+        return False
+    inner = b.type_cast.arg
+    if _type(a).startswith("reg"):
+        return _type(inner) == _type(a)
+    return _function(a) in _NAMING and _function(inner) == _function(a)
+
+
+def _is_empty_source(a: Message, b: Message) -> bool:
+    """FROM pg_partition_ancestors(x) -> FROM (SELECT NULL::oid AS relid WHERE false)."""
+    functions = a.range_function.functions
+    name = _function(functions[0].list.items[0]) if len(functions) == 1 else ""
+    derived = b.range_subselect
+    return (
+        name == "pg_partition_ancestors"
+        and b.WhichOneof("node") == "range_subselect"
+        and derived.alias.aliasname == (a.range_function.alias.aliasname or name)
+        and any(equal(derived.subquery.select_stmt, _select(empty)) for empty in _EMPTY)
+    )
+
+
+_NAMING = ("pg_typeof", "pg_partition_ancestors")
+_EMPTY = (
+    "SELECT NULL::pg_catalog.oid AS relid WHERE false",
+    "SELECT NULL::pg_catalog.oid AS relid, NULL::pg_catalog.int8 AS ordinality WHERE false",
+)
 
 
 def _argument(node: Message) -> Message | None:
@@ -343,13 +397,22 @@ def _compare_fields(
             yield from _compare(mine, theirs, where, scope, expected)
 
 
+def _follows(node: Message, grouped: Sequence[Message], key: str) -> bool:
+    """Whether t.c may join GROUP BY t.key: it has one value for each of them (manual, 7.2.3)."""
+    if node.WhichOneof("node") != "column_ref":
+        return False
+    names = _column(node.column_ref)
+    keys = (_column(one.column_ref)[-2:] for one in grouped)
+    return len(names) == 2 and any(own in ((names[0], key), (key,)) for own in keys)
+
+
 def _compare_lists(
     mine: list[Message], theirs: list[Message], path: str, scope: Scope, expected: Expected
 ) -> Iterator[str]:
-    if path.endswith(".group_clause") and mine and len(theirs) > len(mine):
-        extra = theirs[len(mine) :]
-        if all(node.WhichOneof("node") == "column_ref" for node in extra):
-            theirs = theirs[: len(mine)]
+    if path.endswith(".group_clause") and len(theirs) > len(mine):
+        extra = theirs[: len(theirs) - len(mine)]
+        if all(_follows(column, mine, expected.key) for column in extra):
+            theirs = theirs[len(extra) :]
     if len(mine) != len(theirs):
         yield f"{path}: {len(mine)} became {len(theirs)}"
         return

@@ -91,8 +91,8 @@ class Catalog:
     `search_path`: schemas an unqualified name is looked for in, in order, pg_catalog left out.
     `leakproof`: (operator name, left type, right type) with pg_proc.proleakproof, types as in
     Column.type. `user_functions`: names of functions outside pg_catalog and information_schema
-    that come with no extension; `record_functions`: names of functions outside those schemas,
-    extensions' too, callable as `row.name` (one argument of a row or any type).
+    that come with no extension; `functions`: names of all functions; `record_functions`: those
+    of them callable as `row.name` (one argument of a row or any type).
     `user_operators`: operator names defined outside pg_catalog and by no extension.
     `builtin_types`: names of types in pg_catalog.
     """
@@ -104,6 +104,7 @@ class Catalog:
     types: tuple[UserType, ...] = ()
     builtin_types: frozenset[str] = frozenset()
     leakproof: frozenset[tuple[str, str, str]] = frozenset()
+    functions: frozenset[str] = frozenset()
     user_functions: frozenset[str] = frozenset()
     record_functions: frozenset[str] = frozenset()
     user_operators: frozenset[str] = frozenset()

@@ -59,6 +59,9 @@ def plain(text: bytes) -> str:
                 out[start] = ord("1")
             case "Op" | "NOT_EQUALS" | "COLON_EQUALS" | "EQUALS_GREATER":
                 out[start:end] = b"-".ljust(end - start)
+            case "SCONST" if _is_typed(tokens, at):
+                _blank_type(out, tokens, at)
+                out[start:end] = b"'" + b"x" * (end - start - 2) + b"'"
             case "SCONST" | "USCONST" | "BCONST" | "XCONST":
                 out[start:end] = b"'" + b"x" * (end - start - 2) + b"'"
             case "SQL_COMMENT" | "C_COMMENT":
@@ -76,6 +79,35 @@ def plain(text: bytes) -> str:
             case _:
                 pass
     return bytes(b if b < 128 else ord("x") for b in out).decode()
+
+
+_TYPE_WORDS = frozenset(
+    """
+    BIT CHAR_P CHARACTER DEC DECIMAL_P DOUBLE_P FLOAT_P INTERVAL NATIONAL NCHAR NUMERIC PRECISION
+    TIME TIMESTAMP VARCHAR VARYING WITH WITH_LA WITHOUT WITHOUT_LA ZONE
+    """.split()
+)
+_UNITS = frozenset("YEAR_P MONTH_P DAY_P HOUR_P MINUTE_P SECOND_P TO".split())
+
+
+def _is_typed(tokens: list[grammar.Token], at: int) -> bool:
+    """Whether the string at `at` is a literal with its type in front: `interval '1' day`."""
+    return at > 0 and tokens[at - 1].name in _TYPE_WORDS - {"WITH", "WITHOUT"}
+
+
+def _blank_type(out: bytearray, tokens: list[grammar.Token], at: int) -> None:
+    """Blank the type in front of the string at `at`, and the units behind an interval."""
+    before, after = at - 1, at + 1
+    while before >= 0 and tokens[before].name in _TYPE_WORDS:
+        out[tokens[before].start : tokens[before].end] = b" " * (
+            tokens[before].end - tokens[before].start
+        )
+        before -= 1
+    if tokens[at - 1].name == "INTERVAL":
+        while after < len(tokens) and tokens[after].name in _UNITS:
+            token = tokens[after]
+            out[token.start : token.end] = b" " * (token.end - token.start)
+            after += 1
 
 
 def _checked(name: bytes) -> bool:

@@ -40,7 +40,8 @@ def read(text: str) -> Iterator[Expectation]:
 
     Raises ExpectationError.
     """
-    login, expected, pending, start = "", "", [], 0
+    login, expected, start = "", "", 0
+    pending: list[str] = []
     for number, line in enumerate(text.splitlines(), 1):
         header = _HEADER.match(line.strip())
         if header is not None and not pending:

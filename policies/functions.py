@@ -80,7 +80,7 @@ _JSON = _words("""
 
 _SEARCH = _words("""
     array_to_tsvector numnode phraseto_tsquery plainto_tsquery querytree setweight strip to_tsquery
-    to_tsvector ts_delete ts_filter ts_headline ts_rank ts_rank_cd ts_rewrite tsvector_to_array
+    to_tsvector ts_delete ts_filter ts_headline ts_rank ts_rank_cd tsvector_to_array
     websearch_to_tsquery
 """)
 
@@ -162,6 +162,17 @@ LOOKUP_TYPES: dict[str, str] = {
     "regoperator": "system",
     "regcollation": "system",
     "regnamespace": "schema",
+}
+
+# Functions whose result is of a look-up type.
+LOOKUP_RESULTS = frozenset({"pg_typeof", "pg_partition_ancestors"})
+
+# Functions in FROM that find nothing for a subject -> the empty result that stands for them.
+EMPTY_SOURCES: dict[str, tuple[str, str]] = {
+    "pg_partition_ancestors": (
+        "SELECT NULL::pg_catalog.oid AS relid WHERE false",
+        "SELECT NULL::pg_catalog.oid AS relid, NULL::pg_catalog.int8 AS ordinality WHERE false",
+    ),
 }
 
 # Types of pg_catalog no statement of a client needs to name.

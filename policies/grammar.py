@@ -170,6 +170,16 @@ def tokens(text: bytes) -> list[Token]:
     return [Token(t.start, t.end, token_name(t.token)) for t in scanned.tokens]
 
 
+def without_comments(text: bytes) -> bytes:
+    """The text with every comment as blanks; to PostgreSQL they are the same."""
+    blank = bytearray(text)
+    for token in tokens(text):
+        if token.name in ("SQL_COMMENT", "C_COMMENT"):
+            lines = text[token.start : token.end].split(b"\n")
+            blank[token.start : token.end] = b"\n".join(b" " * len(line) for line in lines)
+    return bytes(blank)
+
+
 def fingerprint(text: bytes) -> str:
     """libpg_query's fingerprint, 16 hex digits: equal for texts that differ only in values."""
     try:

@@ -18,6 +18,7 @@ from policies.statement import Statement
 from policies.steps.admit import admit, too_complex
 from policies.steps.authorize import authorize
 from policies.steps.cap import cap
+from policies.steps.complete import complete
 from policies.steps.confine import confine
 from policies.steps.generate import generate
 from policies.steps.parse import parse
@@ -34,6 +35,7 @@ STEPS: tuple[Callable[[Statement], None], ...] = (
     resolve,
     authorize,
     confine,
+    complete,
     cap,
     generate,
     prove,
@@ -79,7 +81,7 @@ def _enforced(text: bytes, subject: Subject, snapshot: Snapshot) -> Decision:
     facts = Facts()
     try:
         admit(text)
-        raws = grammar.parse(text)
+        raws = _parsed(text)
         plans = []
         for raw in raws:
             facts = _facts_before(raw)
@@ -113,6 +115,18 @@ def _place(error: Exception) -> str:
         code = trace.tb_frame.f_code
         where = f" at {code.co_filename.rpartition('/')[2]}:{trace.tb_lineno} in {code.co_name}"
     return f"{type(error).__name__}{where}"
+
+
+def _parsed(text: bytes) -> tuple[Raw, ...]:
+    """The statements of a text. Raises GrammarError, TooDeep."""
+    try:
+        return grammar.parse(text)
+    except grammar.GrammarError:
+        # libpg_query takes comments for tokens, which breaks a literal that goes on behind one.
+        blank = grammar.without_comments(text)
+        if blank == text:
+            raise
+        return grammar.parse(blank)
 
 
 def _plan(raw: Raw, facts: Facts, subject: Subject, snapshot: Snapshot) -> Plan:

@@ -46,7 +46,9 @@ class Reading:
     types: list[Node] = field(default_factory=list)
     operators: list[tuple[str, ...]] = field(default_factory=list)
     columns: list[tuple[str, ...]] = field(default_factory=list)
-    attributes: list[str] = field(default_factory=list)  # x in (row).x
+    attributes: list[str] = field(default_factory=list)  # x in (value).x
+    # Names of functions in FROM and the columns the statement declares for them.
+    sources: dict[str, set[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +97,7 @@ class Statement:
     sites: list[Site] = field(default_factory=list)
     uses: list[Use] = field(default_factory=list)
     guards: list[GuardUse] = field(default_factory=list)
+    closings: list[Edit] = field(default_factory=list)
     edits: list[Edit] = field(default_factory=list)
     fenced: bool = False
     capability: str = ""

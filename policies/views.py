@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from policies import grammar, syscat
-from policies.catalog import Catalog, Relation
+from policies.catalog import Catalog, Column, Relation
 from policies.decision import PolicyEffect
+from policies.functions import LOOKUP_TYPES
 from policies.grammar import Node
 from policies.masks import MaskError, digest, mask
 from policies.reasons import MODEL_NOT_ALLOWED, TENANT_SCOPE_REQUIRED, Refusal
@@ -141,7 +142,7 @@ class Views:
                 select_list=", ".join(
                     f"{constants[c.name]} AS {identifier(c.name)}"
                     if c.name in constants
-                    else identifier(c.name)
+                    else _shown(c)
                     for c in columns
                 ),
                 conditions=() if rows == "true" else (rows,),
@@ -195,7 +196,7 @@ def _columns(
                 effects.append(PolicyEffect(rule.rule or where, "hide", name, column.name))
                 continue
             if rule.kind == "show":
-                expressions.append(quoted)
+                expressions.append(_shown(column))
             elif rule.kind == "mask" and rule.mask is not None:
                 expressions.append(f"{mask(quoted, column.type, rule.mask)} AS {quoted}")
                 effects.append(PolicyEffect(rule.rule or where, "mask", name, column.name))
@@ -209,6 +210,15 @@ def _columns(
             raise EntityError(where, str(error)) from error
         shown.append(column.name)
     return shown, expressions, effects
+
+
+def _shown(column: Column) -> str:
+    """A column as it is; look-up types as the OIDs they are, for a literal that met one would
+    print the name of any object."""
+    quoted = identifier(column.name)
+    if column.type in LOOKUP_TYPES:
+        return f"{quoted}::pg_catalog.oid AS {quoted}"
+    return quoted
 
 
 def _conditions(

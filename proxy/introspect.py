@@ -142,9 +142,9 @@ SELECT p.proname::text AS name,
                     OR (p.pronargs = 1 AND p.provariadic IN (SELECT oid FROM takes_row)))
        ) AS takes_row,
        bool_or(NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass
-                              AND d.objid = p.oid AND d.deptype = 'e')) AS own
+                              AND d.objid = p.oid AND d.deptype = 'e')
+               AND {_USER}) AS own
   FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
- WHERE {_USER}
  GROUP BY 1
 """
 
@@ -217,6 +217,7 @@ async def _read(connection: asyncpg.Connection) -> Catalog:
         leakproof=frozenset(
             (row["name"], row["lhs"], row["rhs"]) for row in await connection.fetch(_LEAKPROOF)
         ),
+        functions=_names(functions),
         user_functions=_names(row for row in functions if row["own"]),
         record_functions=_names(row for row in functions if row["takes_row"]),
         user_operators=_names(await connection.fetch(_OPERATORS)),

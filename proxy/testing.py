@@ -146,7 +146,7 @@ class RunningProxy:
         if self._process is not None:
             self._process.send_signal(signal.SIGTERM)
             try:
-                status = self._process.wait(20)
+                status = self._process.wait(10)
             except subprocess.TimeoutExpired:
                 self._process.kill()
                 self._process.wait()

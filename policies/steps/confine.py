@@ -25,6 +25,7 @@ def confine(statement: Statement) -> None:
         statement.fenced = fence.needed(statement.node, views, statement.catalog)
     for use in statement.uses:
         statement.edits.append(_view_edit(use, statement))
+    statement.edits += statement.closings
     for guard in statement.guards:
         sql = statement.views.sight.guard(guard.kind, "\0", guard.name)
         before, _, after = sql.partition("\0")

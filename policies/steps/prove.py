@@ -11,14 +11,22 @@ from __future__ import annotations
 from typing import Any
 
 from policies import fence, grammar
-from policies.functions import GUARDED
+from policies.functions import EMPTY_SOURCES, GUARDED
 from policies.grammar import PLACES, Node, Scope
+from policies.lookups import (
+    Lookup,
+    called,
+    cast_guard,
+    constant_text,
+    find,
+    lookup_type,
+    operand_name,
+)
 from policies.reasons import UNSUPPORTED_SYNTAX, Refusal
 from policies.statement import Statement
 from policies.steps.cap import own_limit
+from policies.steps.complete import dependent
 from policies.steps.confine import view_options
-from policies.steps.read import function_name
-from policies.steps.resolve import cast_guard, constant_text, is_lookup, operand_name
 from policies.views import PolicyView
 
 _ARGUMENT = "querywarden_argument"
@@ -53,7 +61,9 @@ class _Proof:
         self._statement = statement
         self._views = statement.views
         self._catalog = statement.catalog
+        self._views_by_node = {id(use.relation.node): use.view for use in statement.uses}
         self._guards: dict[tuple[str, str], Node] = {}
+        self._lookups = {id(found.node): found for found in find(statement.node)}
         views = [
             view
             for relation in statement.reading.relations
@@ -147,9 +157,17 @@ class _Proof:
     def _same_node(self, before: Node, after: Node, scope: Scope) -> None:
         if "RangeVar" in before and not scope.hides(before["RangeVar"]):
             return self._is_view(before["RangeVar"], after)
+        lookup = self._lookup(before)
+        if lookup is not None:
+            if lookup.kind == "source":
+                return self._is_empty_source(lookup, after)
+            after = self._unclosed(lookup, before, after)
         keys = before.keys() - PLACES
         if keys != after.keys() - PLACES:
             raise _Different
+        if "groupClause" in keys:
+            self._same_groups(before, after, scope)
+            keys = keys - {"groupClause"}
         if "withClause" in keys:
             scope = self._same_with(before["withClause"], after["withClause"], scope)
             keys = keys - {"withClause"}
@@ -161,6 +179,56 @@ class _Proof:
             else:
                 self._same(before[key], after[key], scope)
         return None
+
+    def _same_groups(self, before: Node, after: Node, scope: Scope) -> None:
+        """The groups may begin with columns that depend on a grouped primary key."""
+        extra = [
+            {"ColumnRef": {"fields": [{"String": {"sval": part}} for part in column]}}
+            for column in dependent(before, self._views_by_node)
+        ]
+        found = after["groupClause"]
+        if not grammar.same(extra, found[: len(extra)]):
+            raise _Different
+        self._same(before["groupClause"], found[len(extra) :], scope)
+
+    def _lookup(self, before: Node) -> Lookup | None:
+        for kind in ("TypeCast", "FuncCall", "RangeFunction"):
+            if kind in before:
+                return self._lookups.get(id(before[kind]))
+        label = before.get("val", {}).get("TypeCast")
+        found = self._lookups.get(id(label)) if label is not None else None
+        return found if found is not None and found.label else None
+
+    def _unclosed(self, lookup: Lookup, before: Node, after: Node) -> Node:
+        """`after` without the cast, or the column's name, that closes a look-up value."""
+        if "val" in before:  # the result column around it
+            if after.get("name") != lookup.label:
+                raise _Different
+            return {key: value for key, value in after.items() if key != "name"}
+        if not lookup.closing:
+            return after
+        cast = after.get("TypeCast", {})
+        expected = {
+            "names": [{"String": {"sval": "pg_catalog"}}, {"String": {"sval": lookup.closing}}],
+            "typemod": -1,
+        }
+        if not grammar.same(cast.get("typeName"), expected):
+            raise _Different
+        inner: Node = cast["arg"]
+        return inner
+
+    def _is_empty_source(self, lookup: Lookup, after: Node) -> None:
+        source = lookup.node
+        text = EMPTY_SOURCES[lookup.closing][bool(source.get("ordinality"))]
+        _, empty = grammar.parse_one(text)
+        subselect: Node = {
+            "subquery": {"SelectStmt": empty},
+            "alias": source.get("alias", {"aliasname": lookup.closing}),
+        }
+        if source.get("lateral"):
+            subselect["lateral"] = True
+        if not grammar.same(after, {"RangeSubselect": subselect}):
+            raise _Different
 
     def _same_with(self, before: Node, after: Node, scope: Scope) -> Scope:
         inner, outer = scope.within(before)
@@ -192,7 +260,7 @@ class _Proof:
             raise _Different
 
     def _same_call(self, before: Node, after: Node, scope: Scope) -> None:
-        guard = GUARDED.get(function_name(grammar.names(before["funcname"])))
+        guard = GUARDED.get(called(before))
         if guard is None:
             return self._same(before, after, scope)
         own, found = before.get("args", []), after.get("args", [])
@@ -207,7 +275,7 @@ class _Proof:
         )
 
     def _same_cast(self, before: Node, after: Node, scope: Scope) -> None:
-        lookup = is_lookup(before)
+        lookup = lookup_type(before)
         if not lookup or constant_text(before["arg"]) is not None:
             return self._same(before, after, scope)
         self._same(before["typeName"], after["typeName"], scope)

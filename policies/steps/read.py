@@ -15,6 +15,7 @@ from policies.functions import (
     ALLOWED,
     GUARDED,
     LONGEST,
+    LOOKUP_RESULTS,
     LOOKUP_TYPES,
     REFUSED_TYPES,
     SETTING_READERS,
@@ -22,6 +23,7 @@ from policies.functions import (
     SIZED,
 )
 from policies.grammar import Node, Scope
+from policies.lookups import function_name
 from policies.reasons import (
     FUNCTION_NOT_ALLOWED,
     OPERATOR_NOT_ALLOWED,
@@ -56,10 +58,10 @@ def read(statement: Statement) -> None:
         _check_operator(parts, statement)
     for node, parts in statement.reading.functions:
         _check_function(node, parts, statement)
-    for name in statement.reading.attributes:
-        _check_attribute(name, statement)
+    _check_attributes(statement)
+    casts = {id(cast["typeName"]) for cast in statement.reading.casts}
     for type_name in statement.reading.types:
-        _check_type(type_name, statement)
+        _check_type(type_name, id(type_name) in casts, statement)
 
 
 def _collect(statement: Statement) -> None:
@@ -115,9 +117,9 @@ def _note(kind: str, node: Any, scope: Scope, statement: Statement) -> None:
         case "A_Expr":
             reading.operators.append(grammar.names(node["name"]))
         case "ColumnRef":
-            parts = grammar.names(node["fields"])
-            reading.columns.append(parts)
-            reading.attributes.extend(parts[1:])
+            reading.columns.append(grammar.names(node["fields"]))
+        case "RangeFunction":
+            _note_source(node, statement)
         case "A_Indirection":
             reading.attributes.extend(grammar.names(node["indirection"]))
 
@@ -133,13 +135,6 @@ def _check_operator(parts: tuple[str, ...], statement: Statement) -> None:
             f"operator {parts[0]} is not allowed: the database defines its own",
             f"write OPERATOR(pg_catalog.{parts[0]}) for the built-in one",
         )
-
-
-def function_name(parts: tuple[str, ...]) -> str:
-    """The bare name of a pg_catalog function, "" for any other schema's."""
-    if len(parts) == 2 and parts[0] == "pg_catalog":
-        return parts[1]
-    return parts[0] if len(parts) == 1 else ""
 
 
 def _check_function(node: Node, parts: tuple[str, ...], statement: Statement) -> None:
@@ -203,20 +198,76 @@ def _constant(node: Node) -> str | None:
     return None
 
 
-def _check_attribute(name: str, statement: Statement) -> None:
-    # `u.f` and `(u).f` call f(u) when u has no column f (manual, "Using Composite Types").
-    if name in statement.catalog.record_functions:
-        raise Refusal(FUNCTION_NOT_ALLOWED, f"function {name} is not allowed")
+def _note_source(node: Node, statement: Statement) -> None:
+    """A function in FROM: the names it goes by and the columns declared for it."""
+    alias = node.get("alias", {})
+    declared = {part["String"]["sval"] for part in alias.get("colnames", [])}
+    declared |= {c["ColumnDef"]["colname"] for c in node.get("coldeflist", [])}
+    named = {alias["aliasname"]} if alias else set()
+    for entry in node["functions"]:
+        call, *columns = entry["List"]["items"]
+        named.update(grammar.names(call.get("FuncCall", {}).get("funcname", []))[-1:])
+        for column in columns:
+            for definition in column.get("List", {}).get("items", []):
+                declared.add(definition["ColumnDef"]["colname"])
+    for name in named:
+        statement.reading.sources.setdefault(name, set()).update(declared)
 
 
-def _check_type(node: Node, statement: Statement) -> None:
+def _check_attributes(statement: Statement) -> None:
+    """`x.f` and `(x).f` call f(x) when x has no column f (manual, "Using Composite Types").
+
+    A row only finds functions that take rows; a value, also a function's in FROM, finds any
+    function, and any type as a cast.
+    """
+    catalog, sources = statement.catalog, statement.reading.sources
+    for parts in statement.reading.columns:
+        if len(parts) < 2:
+            continue
+        source, name = parts[-2], parts[-1]
+        if source in sources:
+            if name not in sources[source]:
+                _refuse_call(name, statement)
+        elif name in catalog.record_functions and not _harmless(name, statement):
+            raise Refusal(FUNCTION_NOT_ALLOWED, f"function {name} is not allowed")
+    for name in statement.reading.attributes:
+        _refuse_call(name, statement)
+
+
+def _refuse_call(name: str, statement: Statement) -> None:
+    catalog = statement.catalog
+    callable_ = (
+        name in catalog.functions
+        or name in catalog.builtin_types
+        or any(known.name == name for known in catalog.types)
+    )
+    if callable_ and not _harmless(name, statement):
+        raise Refusal(
+            FUNCTION_NOT_ALLOWED,
+            f"attribute {name} is not allowed: it may call the function or type of that name",
+            "give the column another name with AS, and declare columns of functions in FROM",
+        )
+
+
+def _harmless(name: str, statement: Statement) -> bool:
+    return (
+        name in ALLOWED
+        and name not in LOOKUP_RESULTS
+        and name not in SIZED
+        and name not in statement.catalog.user_functions
+    )
+
+
+def _check_type(node: Node, cast: bool, statement: Statement) -> None:
     parts = grammar.names(node.get("names", []))
     if node.get("pct_type") or node.get("setof") or not parts:
         raise Refusal(UNSUPPORTED_SYNTAX, "%TYPE and SETOF are not supported here")
     name = parts[-1]
     if len(parts) == 1 or parts[0] == "pg_catalog":
         if name in LOOKUP_TYPES:
-            return  # judged with its operand, by the step that resolves names
+            if cast:
+                return  # judged with its operand, by the step that resolves names
+            raise Refusal(TYPE_NOT_ALLOWED, f"type {name} may be used in casts only")
         if name in statement.catalog.builtin_types and name not in REFUSED_TYPES:
             return
     for known in statement.catalog.types:

@@ -11,18 +11,26 @@ import re
 
 from sqlglot import exp
 
-from policies import grammar
 from policies.catalog import FIRST_NORMAL_OID
-from policies.functions import GUARDED, LOOKUP_TYPES
+from policies.functions import EMPTY_SOURCES, GUARDED, LOOKUP_TYPES
 from policies.grammar import Node
+from policies.lookups import (
+    Lookup,
+    cast_guard,
+    constant_text,
+    find,
+    function_name,
+    lookup_type,
+    operand_name,
+)
 from policies.reasons import (
     RELATION_NOT_ALLOWED,
     TYPE_NOT_ALLOWED,
     UNSUPPORTED_SYNTAX,
     Refusal,
 )
-from policies.statement import GuardUse, Relation, Site, Statement, Use
-from policies.steps.read import function_name
+from policies.sql import identifier
+from policies.statement import Edit, GuardUse, Relation, Site, Statement, Use
 
 
 def resolve(statement: Statement) -> None:
@@ -34,9 +42,14 @@ def resolve(statement: Statement) -> None:
             raise Refusal(UNSUPPORTED_SYNTAX, "the WITH queries cannot be told from tables here")
         if not relation.with_query:
             statement.uses.append(_use(site, relation, statement))
-    _guard_functions(statement)
-    for cast in statement.reading.casts:
-        _guard_cast(cast, statement)
+    empty = set()
+    for lookup in find(statement.node):
+        if lookup.kind == "cast":
+            _guard_cast(lookup.node, statement)
+        elif lookup.kind == "source":
+            empty.add(id(lookup.node["functions"][0]["List"]["items"][0]["FuncCall"]))
+        _close(lookup, statement)
+    _guard_functions(statement, empty)
 
 
 def _use(site: Site, relation: Relation, statement: Statement) -> Use:
@@ -91,51 +104,9 @@ def _folded(name: exp.Expr) -> str:
     return name.name if name.args.get("quoted") else name.name.lower()
 
 
-def is_lookup(cast: Node) -> str:
-    """The look-up type a cast is to (regclass ...), "" for any other cast."""
-    parts = grammar.names(cast["typeName"].get("names", []))
-    return parts[-1] if function_name(parts) in LOOKUP_TYPES else ""
-
-
-def operand_name(node: Node, fallback: str) -> str:
-    """What PostgreSQL calls a result column made of this operand; casts pass the name on."""
-    if "TypeCast" in node:
-        return operand_name(node["TypeCast"]["arg"], fallback)
-    parts: tuple[str, ...] = ()
-    if "ColumnRef" in node:
-        parts = grammar.names(node["ColumnRef"]["fields"])
-    elif "FuncCall" in node:
-        parts = grammar.names(node["FuncCall"]["funcname"])
-    return parts[-1] if parts else fallback
-
-
-def cast_guard(lookup: str, operand: Node) -> str:
-    """The guard kind for a cast of this operand: by OID for columns and calls, else by name."""
-    kind = LOOKUP_TYPES[lookup]
-    if "ColumnRef" in operand or "FuncCall" in operand:
-        return kind
-    if kind != "relation":
-        raise Refusal(
-            TYPE_NOT_ALLOWED, f"a cast to {lookup} is supported for names and columns only"
-        )
-    return "relation_name"
-
-
-def constant_text(node: Node) -> str | None:
-    """The text of a string or whole-number literal, None for anything else."""
-    literal = node.get("A_Const", {})
-    if "sval" in literal:
-        return str(literal["sval"].get("sval", ""))
-    if "ival" in literal:
-        return str(literal["ival"].get("ival", 0))
-    return None
-
-
 def _guard_cast(cast: Node, statement: Statement) -> None:
     """Judge `x::regclass` and the like: names at once, values of rows by a guard around them."""
-    lookup = is_lookup(cast)
-    if not lookup:
-        return
+    lookup = lookup_type(cast)
     named = constant_text(cast["arg"])
     if named is not None:
         _check_named(lookup, named, statement)
@@ -146,6 +117,55 @@ def _guard_cast(cast: Node, statement: Statement) -> None:
     kind = cast_guard(lookup, cast["arg"])
     name = operand_name(cast["arg"], lookup)
     statement.guards.append(GuardUse(start, end, kind, name))
+
+
+def _close(lookup: Lookup, statement: Statement) -> None:
+    """Cast a look-up value at once to what may meet other values."""
+    if lookup.kind == "source":
+        statement.closings.append(_empty_source(lookup, statement))
+        return
+    if not lookup.closing:
+        return
+    end = (
+        _end_of_cast(lookup.node, statement)
+        if lookup.kind == "cast"
+        else (_call(statement, _place(lookup.node, statement))[-1][1] + 1)
+    )
+    label = f" AS {identifier(lookup.label)}" if lookup.label else ""
+    text = f"::pg_catalog.{lookup.closing}{label}"
+    statement.closings.append(Edit(end, end, text, rank=-(1 << 39)))
+
+
+def _empty_source(lookup: Lookup, statement: Statement) -> Edit:
+    call = lookup.node["functions"][0]["List"]["items"][0]["FuncCall"]
+    start = _place(call, statement)
+    end = _call(statement, start)[-1][1] + 1
+    following = [t for t in statement.tokens if t.start >= end][:2]
+    ordinality = bool(lookup.node.get("ordinality"))
+    if ordinality:
+        end = following[1].end
+    text = f"({EMPTY_SOURCES[lookup.closing][ordinality]})"
+    if "alias" not in lookup.node:
+        text += f" AS {identifier(lookup.closing)}"
+    return Edit(start, end, text)
+
+
+def _place(node: Node, statement: Statement) -> int:
+    return int(node.get("location", 0)) - statement.offset
+
+
+def _end_of_cast(cast: Node, statement: Statement) -> int:
+    """Where `x::t` or CAST(x AS t) ends."""
+    at = _place(cast, statement)
+    if statement.text[at : at + 4].upper() == b"CAST":
+        return _call(statement, at)[-1][1] + 1
+    tokens = [t for t in statement.tokens if t.start >= at]
+    if not tokens or tokens[0].name != "TYPECAST":
+        raise Refusal(TYPE_NOT_ALLOWED, "this form of the cast is not supported", "write x::type")
+    last = 1
+    while last + 2 < len(tokens) and tokens[last + 1].name == "ASCII_46":
+        last += 2
+    return tokens[last].end
 
 
 def _check_named(lookup: str, named: str, statement: Statement) -> None:
@@ -240,10 +260,10 @@ def _before_as(statement: Statement, at: int) -> tuple[int, int]:
     raise Refusal(UNSUPPORTED_SYNTAX, "a cast could not be followed")
 
 
-def _guard_functions(statement: Statement) -> None:
+def _guard_functions(statement: Statement, empty: set[int]) -> None:
     for node, parts in statement.reading.functions:
         guard = GUARDED.get(function_name(parts))
-        if guard is None:
+        if guard is None or id(node) in empty:
             continue
         place = node.get("location", 0) - statement.offset
         ranges = _call(statement, place)

@@ -10,8 +10,11 @@ import json
 from typing import Final
 
 from policies.decision import Deny
+from policies.reasons import PLAN_CHANGED
 from proxy.wire import messages
-from proxy.wire.messages import FIELDS, frame
+from proxy.wire.codecs import FIELDS
+from proxy.wire.hygiene import STALE_PLAN_ROUTINE
+from proxy.wire.messages import frame
 
 PROTOCOL_VIOLATION: Final = "08P01"
 CONNECTION_LOST: Final = "08006"
@@ -26,12 +29,13 @@ def error(
     detail: str = "",
     severity: str = "ERROR",
     place: tuple[str, str, str] = ("", "", ""),
+    routine: str = "",
 ) -> bytes:
     """An ErrorResponse. `place`: table, column and rule."""
     table, column, rule = place
     named = (
         ("S", severity), ("V", severity), ("C", sqlstate), ("M", message), ("D", detail),
-        ("H", hint), ("t", table), ("c", column), ("n", rule),
+        ("H", hint), ("t", table), ("c", column), ("n", rule), ("R", routine),
     )  # fmt: skip
     fields = tuple((key, _clean(value)) for key, value in named if value)
     return frame(b"E", FIELDS.write(fields))
@@ -52,6 +56,7 @@ def denial(deny: Deny, severity: str = "ERROR") -> bytes:
         detail=json.dumps(detail),
         severity=severity,
         place=(deny.table, deny.column, deny.rule),
+        routine=STALE_PLAN_ROUTINE.decode() if deny.reason is PLAN_CHANGED else "",
     )
 
 

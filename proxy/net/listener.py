@@ -177,9 +177,7 @@ class Listener:
         held = self._keys.get(request.pid)
         if held is None or not hmac.compare_digest(held[1], request.secret):
             return
-        await send_cancel(
-            self._door.upstream, request.pid, held[2], self._door.connect_seconds
-        )
+        await send_cancel(self._door.upstream, request.pid, held[2], self._door.connect_seconds)
 
     def _record(self, operation: Operation) -> None:
         for observer in self._observers:

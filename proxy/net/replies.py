@@ -8,12 +8,14 @@ that fits nothing owed ends the session.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from time import perf_counter
 from typing import Final
 
 from policies.decision import Facts, Plan
 from proxy.net import answers, round_trips
+from proxy.net.results import Results
 from proxy.net.session import Session, Statement
 from proxy.wire import hygiene
 from proxy.wire.frames import MORE, UPSTREAM_RULES, FrameReader, skip
@@ -28,93 +30,60 @@ from proxy.wire.ledger import (
     REFUSED,
     REFUSED_QUERY,
     SYNC,
-    Arrival,
     Entry,
     OutOfStep,
 )
 from proxy.wire.messages import CommandComplete, ParameterStatus
+from proxy.wire.names import NAME_BYTES
 from proxy.wire.phases import Phase
 
-_ROW: Final = ord("D")
-_BIND_COMPLETE: Final = ord("2")
-_COLUMNS: Final = ord("T")
-_COMPLETE: Final = ord("C")
-_READY: Final = ord("Z")
+_BODY: Final = 5  # where a frame's body begins
 _IDLE: Final = ord("I")
-_BODY: Final = 5
 
 _CANCELED: Final = "57014"
 _FATAL: Final = frozenset({b"FATAL", b"PANIC"})
+_OURS: Final = frozenset({REFUSED, REFUSED_QUERY})
+_DESCRIBES: Final = frozenset({DESCRIBE_PORTAL, DESCRIBE_STATEMENT})
 _COUNTING: Final = frozenset({b"INSERT", b"UPDATE", b"DELETE", b"MERGE", b"COPY"})
 _COUNTING_INITIALS: Final = frozenset(b"IUDMC")
 _RETURNING: Final = frozenset({b"SELECT", b"FETCH"})
 _SYNC_FACTS: Final = Facts(operation="commit")
 
 
-@dataclass(slots=True)
-class Suspended:
-    """A portal that has given some of its rows: its counts so far."""
-
-    statement: Statement | None
-    arrival: Arrival
-    rows: int
-    size: int
-    truncated: bool
-
-
 class Replies(asyncio.Protocol):
-    """The upstream's side of a session. Counters are those of the result now coming in."""
+    """The upstream's side of a session. Handlers look at `_buffer[start:stop]`, the frame."""
 
     __slots__ = (
-        "_arrival", "_index", "_kept", "_ledger", "_names", "_now", "_out", "_reader", "_rows",
-        "_session", "_size", "_suspended", "_swallowed", "_truncated",
+        "_buffer", "_index", "_kept", "_ledger", "_names", "_now", "_out", "_reader", "_result",
+        "_session",
     )  # fmt: skip
 
     def __init__(self, session: Session) -> None:
         self._session = session
         self._ledger = session.ledger
         self._names = session.names
-        self._reader = FrameReader(UPSTREAM_RULES, merge_rows=True)
+        self._result = Results(session)
+        self._reader = FrameReader(UPSTREAM_RULES)
+        self._buffer = b""
         self._out: list[bytes] = []
         self._kept = 0  # where the bytes begin that are neither forwarded nor left out yet
         self._now = 0.0
-        self._rows = 0  # given to the client, earlier Executes of the portal included
-        self._size = 0
-        self._swallowed = 0  # rows beyond the cap, this Execute only
-        self._truncated = False
         self._index = 0  # which statement of a Query is being answered
-        self._arrival: Arrival | None = None  # the first Execute's, when the portal was suspended
-        self._suspended: dict[bytes, Suspended] = {}
 
     def data_received(self, data: bytes) -> None:
         session = self._session
         if session.closed:
             return
-        if self._index == 0 and not self._rows and self._reader.clear and not self._suspended:
-            passed = round_trips.receive(session, data)
-            if passed == len(data):
-                self._after()
-                return
-            data = data[passed:] if passed else data
-        self._ledger.unroll()
-        self._now = perf_counter()
-        buffer, frames = self._reader.feed(data)
-        self._kept = 0
-        stop = 0
         try:
-            for tag, start, stop, count in frames:
-                HANDLERS[tag](self, buffer, start, stop, count)
-            if self._reader.error is not None:
-                raise self._reader.error
+            if self._index == 0 and self._result.clear and self._reader.clear:
+                passed = round_trips.receive(session, data)
+                if passed:
+                    data = data[passed:]
+            if data:
+                self._handle(data)
         except Exception as error:
             session.out_of_step(error)
             return
-        self._send(buffer, stop)
-        self._after()
-
-    def _after(self) -> None:
-        """Everything read has been passed on: who was waiting for that goes on."""
-        session = self._session
         if session.waiting and (not self._ledger.owed or self._ledger.phase is Phase.COPY_IN):
             if session.requests is not None:
                 session.requests.resume()
@@ -123,45 +92,58 @@ class Replies(asyncio.Protocol):
         elif session.draining and session.idle:
             session.shut_down()
 
-    def _send(self, buffer: bytes, stop: int) -> None:
-        out = self._out
-        if out:
-            if stop > self._kept:
-                out.append(buffer[self._kept : stop])
-            self._session.client.write(b"".join(out))
-            out.clear()
-        elif self._kept == 0 and stop == len(buffer):
-            if buffer:
-                self._session.client.write(buffer)
-        elif stop > self._kept:
-            self._session.client.write(buffer[self._kept : stop])
+    def _handle(self, data: bytes) -> None:
+        self._now = perf_counter()
+        self._ledger.unroll()
+        self._buffer, frames = self._reader.feed(data)
+        self._kept = stop = 0
+        for tag, start, stop, count in frames:
+            HANDLERS[tag](self, start, stop, count)
+        if self._reader.error is not None:
+            raise self._reader.error
+        self._send(stop)
+        self._buffer = b""
 
-    def _replace(self, buffer: bytes, start: int, stop: int, *instead: bytes) -> None:
+    def _send(self, stop: int) -> None:
+        out, client = self._out, self._session.client
+        if out:
+            out.append(self._buffer[self._kept : stop])
+            client.write(b"".join(out))
+            out.clear()
+        elif stop > self._kept:
+            # A slice that is the whole is the same object: nothing is copied.
+            client.write(self._buffer[self._kept : stop])
+
+    def _replace(self, start: int, stop: int, *instead: bytes) -> None:
         """These bytes are not forwarded; what stands before them is."""
         if start > self._kept:
-            self._out.append(buffer[self._kept : start])
+            self._out.append(self._buffer[self._kept : start])
         self._out.extend(instead)
         self._kept = stop
 
+    @property
+    def mid_frame(self) -> bool:
+        """The client has got the beginning of a frame whose rest is still to come."""
+        return self._reader.passing and not self._result.truncated
+
     # Rows and completions.
 
-    def _row(self, buffer: bytes, start: int, stop: int, count: int) -> None:
-        entry = self._ledger.owed[0]
-        if self._suspended:
-            self._take_up(entry)
+    def _row(self, start: int, stop: int, count: int) -> None:
+        entry, result = self._ledger.owed[0], self._result
+        result.take_up(entry)
         cap = self._cap(entry)
         more = count or 1
-        if cap is None or self._rows + more <= cap:
-            self._rows += more
-            self._size += stop - start
+        if cap is None or result.rows + more <= cap:
+            result.rows += more
+            result.size += stop - start
             return
-        room = cap - self._rows
-        cut = skip(buffer, start, room)
-        self._rows = cap
-        self._size += cut - start
-        self._swallowed += more - room
-        self._truncated = True
-        self._replace(buffer, cut, stop)
+        room = cap - result.rows
+        cut = skip(self._buffer, start, room)
+        result.rows = cap
+        result.size += cut - start
+        result.swallowed += more - room
+        result.truncated = True
+        self._replace(cut, stop)
 
     def _cap(self, entry: Entry[Statement]) -> int | None:
         statement = entry[2]
@@ -169,8 +151,6 @@ class Replies(asyncio.Protocol):
             return statement.cap if statement is not None else None
         if entry[0] != QUERY or statement is None:
             raise OutOfStep
-        if self._index == 0:
-            return statement.cap
         plan = self._plan(statement)
         return plan.cap if plan is not None else None
 
@@ -183,149 +163,99 @@ class Replies(asyncio.Protocol):
             raise OutOfStep
         return plans[-1] if plans else None
 
-    def _more(self, buffer: bytes, start: int, stop: int, count: int) -> None:
+    def _more(self, start: int, stop: int, count: int) -> None:
         # A row in pieces is the last one begun; once rows are left out it is one of those.
-        if self._truncated:
-            self._replace(buffer, start, stop)
+        if self._result.truncated:
+            self._replace(start, stop)
         else:
-            self._size += stop - start
+            self._result.size += stop - start
 
-    def _complete(self, buffer: bytes, start: int, stop: int, count: int) -> None:
-        ledger = self._ledger
-        entry = ledger.owed[0]
-        statement = entry[2]
-        if self._suspended:
-            self._take_up(entry)
-        if entry[0] == EXECUTE:
-            ledger.owed.popleft()
+    def _complete(self, start: int, stop: int, count: int) -> None:
+        entry, result = self._ledger.owed[0], self._result
+        kind, _, statement, arrival, _ = entry
+        result.take_up(entry)
+        if kind == EXECUTE:
+            self._ledger.owed.popleft()
             plan = statement.plan if statement is not None else None
-        elif entry[0] == QUERY and statement is not None:
+        elif kind == QUERY and statement is not None:
             plan = self._plan(statement)
             self._index += 1
         else:
             raise OutOfStep
         affected = None
-        if buffer[start + _BODY] in _COUNTING_INITIALS:
-            affected = _affected(buffer[start + _BODY : stop - 1])
-        if self._truncated:
-            self._correct(buffer, start, stop)
-        ledger_phase = ledger.phase
-        if ledger_phase is Phase.COPY_IN:
-            ledger.phase = Phase.READY
-        self._session.ended(
-            statement, plan, self._arrival or entry[3], self._now,
-            rows=self._rows, size=self._size, affected=affected, truncated=self._truncated,
-        )  # fmt: skip
-        self._reset()
+        if self._buffer[start + _BODY] in _COUNTING_INITIALS:
+            affected = _affected(self._buffer[start + _BODY : stop - 1])
+        if result.truncated:
+            self._correct(start, stop)
+        if self._ledger.phase is Phase.COPY_IN:
+            self._ledger.phase = Phase.READY
+        result.end(statement, plan, arrival, self._now, affected=affected)
         if plan is not None and plan.forget is not None:
-            self._forget(plan)
+            self._forget(plan.forget.what, plan.forget.name)
 
-    def _correct(self, buffer: bytes, start: int, stop: int) -> None:
+    def _correct(self, start: int, stop: int) -> None:
         """Rows were left out: the tag must not count them, and the client is told."""
-        tag = buffer[start + _BODY : stop - 1]
+        tag = self._buffer[start + _BODY : stop - 1]
         verb, _, number = tag.rpartition(b" ")
         if verb in _RETURNING:
-            tag = b"%b %d" % (verb, int(number) - self._swallowed)
-        complete = CommandComplete(tag).encode()
-        self._replace(buffer, start, stop, answers.cap_notice(self._rows), complete)
+            tag = b"%b %d" % (verb, int(number) - self._result.swallowed)
+        notice = answers.cap_notice(self._result.rows)
+        self._replace(start, stop, notice, CommandComplete(tag).encode())
 
-    def _forget(self, plan: Plan) -> None:
-        forget = plan.forget
-        if forget is None:
-            return
-        name = None if forget.name is None else forget.name.encode()[:63]
-        if forget.what == "statement":
-            self._names.forget_statement(name)
+    def _forget(self, what: str, name: str | None) -> None:
+        key = None if name is None else name.encode()[:NAME_BYTES]
+        if what == "statement":
+            self._names.forget_statement(key)
         else:
-            self._names.forget_portal(name)
-            self._close_suspended(name)
+            self._names.forget_portal(key)
+            self._result.portal_gone(key, self._now)
 
-    def _reset(self) -> None:
-        self._rows = self._size = self._swallowed = 0
-        self._truncated = False
-        self._arrival = None
-
-    def _empty(self, buffer: bytes, start: int, stop: int, count: int) -> None:
-        if self._ledger.owed[0][0] == EXECUTE:
+    def _empty(self, start: int, stop: int, count: int) -> None:
+        kind = self._ledger.owed[0][0]
+        if kind == EXECUTE:
             self._ledger.owed.popleft()
-        elif self._ledger.owed[0][0] != QUERY:
+        elif kind != QUERY:
             raise OutOfStep
 
-    # Suspended portals.
-
-    def _suspend(self, buffer: bytes, start: int, stop: int, count: int) -> None:
+    def _suspend(self, start: int, stop: int, count: int) -> None:
         _, name, statement, arrival, _ = entry = self._ledger.take(EXECUTE)
-        if self._suspended:
-            self._take_up(entry)
-        self._suspended[name] = Suspended(
-            statement, self._arrival or arrival, self._rows, self._size, self._truncated
-        )
-        self._reset()
-
-    def _take_up(self, entry: Entry[Statement]) -> None:
-        """The first reply to a further Execute of a suspended portal: its counts go on."""
-        if entry[0] != EXECUTE:
-            return
-        before = self._suspended.pop(entry[1], None)
-        if before is not None:
-            self._arrival = before.arrival
-            self._rows += before.rows
-            self._size += before.size
-            self._truncated = before.truncated
-
-    def _close_suspended(self, name: bytes | None, outcome: str = "ok") -> None:
-        """The portal is gone: what it gave is all it will give. None: all of them."""
-        names = list(self._suspended) if name is None else [name]
-        for each in names:
-            before = self._suspended.pop(each, None)
-            if before is not None:
-                plan = before.statement.plan if before.statement is not None else None
-                self._session.ended(
-                    before.statement, plan, before.arrival, self._now, outcome,
-                    rows=before.rows, size=before.size, truncated=before.truncated,
-                )  # fmt: skip
+        self._result.take_up(entry)
+        self._result.suspend(name, statement, arrival)
 
     # The extended protocol's confirmations.
 
-    def _parsed(self, buffer: bytes, start: int, stop: int, count: int) -> None:
-        entry = self._ledger.take(PARSE)
-        if entry[2] is not None:
-            self._names.parse_settled(entry[1], entry[2])
+    def _parsed(self, start: int, stop: int, count: int) -> None:
+        _, name, statement, _, _ = self._ledger.take(PARSE)
+        if statement is not None:
+            self._names.parse_settled(name, statement)
 
-    def _bound(self, buffer: bytes, start: int, stop: int, count: int) -> None:
-        entry = self._ledger.owed.popleft()
-        if entry[0] != BIND:
-            raise OutOfStep
-        if self._suspended:
-            self._close_suspended(entry[1])
+    def _bound(self, start: int, stop: int, count: int) -> None:
+        self._result.portal_gone(self._ledger.take(BIND)[1], self._now)
 
-    def _closed(self, buffer: bytes, start: int, stop: int, count: int) -> None:
+    def _closed(self, start: int, stop: int, count: int) -> None:
         target = self._ledger.take(CLOSE)[1]
         self._names.close_settled(target)
-        if self._suspended and target[:1] == b"P":
-            self._close_suspended(target[1:])
+        if target[:1] == b"P":
+            self._result.portal_gone(target[1:], self._now)
 
-    def _parameters(self, buffer: bytes, start: int, stop: int, count: int) -> None:
+    def _parameters(self, start: int, stop: int, count: int) -> None:
         if self._ledger.owed[0][0] != DESCRIBE_STATEMENT:
             raise OutOfStep
 
-    def _columns(self, buffer: bytes, start: int, stop: int, count: int) -> None:
+    def _columns(self, start: int, stop: int, count: int) -> None:
         kind = self._ledger.owed[0][0]
-        if kind in (DESCRIBE_PORTAL, DESCRIBE_STATEMENT):
+        if kind in _DESCRIBES:
             self._ledger.owed.popleft()
         elif kind != QUERY:
             raise OutOfStep
         if self._session.enforcing:
-            whole = buffer[start:stop]
-            cleaned = hygiene.clean_columns(whole)
-            if cleaned is not whole:
-                self._replace(buffer, start, stop, cleaned)
+            self._replace(start, stop, hygiene.clean_columns(self._buffer[start:stop]))
 
-    def _no_data(self, buffer: bytes, start: int, stop: int, count: int) -> None:
-        if self._ledger.owed.popleft()[0] not in (DESCRIBE_PORTAL, DESCRIBE_STATEMENT):
+    def _no_data(self, start: int, stop: int, count: int) -> None:
+        if self._ledger.owed.popleft()[0] not in _DESCRIBES:
             raise OutOfStep
 
-    def _ready(self, buffer: bytes, start: int, stop: int, count: int) -> None:
+    def _ready(self, start: int, stop: int, count: int) -> None:
         owed = self._ledger.owed
         kind = owed.popleft()[0]
         if kind in (QUERY, REFUSED_QUERY):
@@ -333,104 +263,90 @@ class Replies(asyncio.Protocol):
             self._names.query_settled()
         elif kind != SYNC:
             raise OutOfStep
-        status = buffer[start + _BODY]
-        self._session.status = status
+        status = self._session.status = self._buffer[start + _BODY]
         if status == _IDLE:
-            if self._suspended:
-                self._close_suspended(None)
-            if self._names.portals and not owed:
+            self._result.portal_gone(None, self._now)
+            if not owed:
                 self._names.transaction_ended()
 
     # Errors and notices.
 
-    def _error(self, buffer: bytes, start: int, stop: int, count: int) -> None:
-        session = self._session
-        fields = hygiene.read_fields(buffer[start + _BODY : stop])
+    def _error(self, start: int, stop: int, count: int) -> None:
+        fields = hygiene.read_fields(self._buffer[start + _BODY : stop])
         head, dropped = self._ledger.failed()
         if head is not None:
             self._names.failed(head, dropped, self._ledger.owed)
+        ours = head is not None and head[0] in _OURS
         if fields.get("V", fields.get("S")) in _FATAL:
-            session.fatal_told()
-        elif head is not None and head[0] in (REFUSED, REFUSED_QUERY):
-            self._replace(buffer, start, stop, head[4])
+            self._session.fatal_told()
+        elif head is not None and ours:
+            self._replace(start, stop, head[4])
             return
-        plan = self._failed_plan(head)
         sqlstate = fields.get("C", b"").decode("ascii", "replace")
-        hint = plan.hints.get(sqlstate) if plan is not None else None
-        if head is not None and head[0] not in (REFUSED, REFUSED_QUERY):
-            self._record_failure(head, plan, sqlstate, hint)
+        plan = self._failed_plan(head)
+        hint = plan.hints.get(sqlstate, "") if plan is not None else ""
+        if head is not None and not ours:
+            outcome = "cancelled" if sqlstate == _CANCELED else "failed"
+            self._result.take_up(head)
+            self._result.end(head[2], plan, head[3], self._now, outcome, sqlstate, hint)
             if head[0] == QUERY and head[2] is not None:
                 self._index = len(head[2].allow.statements)  # the rest of the text does not run
-        self._reset()
-        if session.enforcing:
-            self._replace(buffer, start, stop, hygiene.clean_fields(b"E", fields, hint))
+        if self._session.enforcing:
+            self._replace(start, stop, hygiene.clean_fields(b"E", fields, hint))
 
     def _failed_plan(self, head: Entry[Statement] | None) -> Plan | None:
-        if head is None or head[2] is None:
+        if head is None:
             return None
-        return self._plan(head[2]) if head[0] == QUERY and head[2].plan else head[2].plan
-
-    def _record_failure(
-        self, head: Entry[Statement], plan: Plan | None, sqlstate: str, hint: str | None
-    ) -> None:
-        kind, _, statement, arrival, _ = head
-        if self._suspended:
-            self._take_up(head)
+        kind, _, statement, _, _ = head
         if kind == SYNC:
-            plan, arrival = Plan(b"", _SYNC_FACTS), (0.0, self._now)
-        outcome = "cancelled" if sqlstate == _CANCELED else "failed"
-        self._session.ended(
-            statement, plan, self._arrival or arrival, self._now, outcome, sqlstate, hint or "",
-            rows=self._rows, size=self._size, truncated=self._truncated,
-        )  # fmt: skip
+            return Plan(b"", _SYNC_FACTS)  # what failed is the implicit commit
+        if statement is None:
+            return None
+        return self._plan(statement) if kind == QUERY and statement.plan else statement.plan
 
-    def _notice(self, buffer: bytes, start: int, stop: int, count: int) -> None:
+    def _notice(self, start: int, stop: int, count: int) -> None:
         if self._session.enforcing:
-            fields = hygiene.read_fields(buffer[start + _BODY : stop])
-            self._replace(buffer, start, stop, hygiene.clean_fields(b"N", fields))
+            fields = hygiene.read_fields(self._buffer[start + _BODY : stop])
+            self._replace(start, stop, hygiene.clean_fields(b"N", fields))
 
-    def _parameter(self, buffer: bytes, start: int, stop: int, count: int) -> None:
-        status = ParameterStatus.decode(buffer[start + _BODY : stop])
+    def _parameter(self, start: int, stop: int, count: int) -> None:
+        status = ParameterStatus.decode(self._buffer[start + _BODY : stop])
         if status.name == b"application_name":
             session = self._session
             name = status.value.decode("utf-8", "replace")
             session.origin = replace(session.origin, application_name=name)
 
-    def _pass(self, buffer: bytes, start: int, stop: int, count: int) -> None:
+    def _notification(self, start: int, stop: int, count: int) -> None:
         """Forwarded as it is."""
 
     # COPY.
 
-    def _copy_in(self, buffer: bytes, start: int, stop: int, count: int) -> None:
-        self._check_copy()
+    def _copy_in(self, start: int, stop: int, count: int) -> None:
+        self._copy(start, stop, count)
         self._ledger.phase = Phase.COPY_IN
 
-    def _copy_out(self, buffer: bytes, start: int, stop: int, count: int) -> None:
-        self._check_copy()
-
-    def _copy_data(self, buffer: bytes, start: int, stop: int, count: int) -> None:
-        self._check_copy()
-        self._size += stop - start
-
-    def _check_copy(self) -> None:
+    def _copy(self, start: int, stop: int, count: int) -> None:
         if self._ledger.owed[0][0] not in (EXECUTE, QUERY):
             raise OutOfStep
+
+    def _copy_data(self, start: int, stop: int, count: int) -> None:
+        self._copy(start, stop, count)
+        self._result.size += stop - start
 
     # Flow and ends.
 
     def abandon(self, now: float) -> None:
         """The session ends: what is still owed and what is suspended will not be completed."""
-        self._now = now
         self._ledger.unroll()
         for kind, _, statement, arrival, _ in self._ledger.owed:
             if kind == QUERY and statement is not None:
                 for plan in statement.allow.statements[self._index :]:
-                    self._session.ended(statement, plan, arrival, now, "abandoned")
+                    self._result.end(statement, plan, arrival, now, "abandoned")
             elif kind == EXECUTE and statement is not None:
-                self._session.ended(statement, statement.plan, arrival, now, "abandoned")
+                self._result.end(statement, statement.plan, arrival, now, "abandoned")
             self._index = 0
         self._ledger.owed.clear()
-        self._close_suspended(None, "abandoned")
+        self._result.portal_gone(None, now, "abandoned")
 
     def pause_writing(self) -> None:
         self._session.stop_client("upstream")
@@ -453,14 +369,17 @@ def _affected(tag: bytes) -> int | None:
     return None
 
 
-HANDLERS: Final = {
+Handler = Callable[[Replies, int, int, int], None]
+
+# Any other tag an upstream may send belongs to start-up or to replication: out of step.
+HANDLERS: Final[dict[int, Handler]] = {
     MORE: Replies._more,
-    _ROW: Replies._row,
-    _BIND_COMPLETE: Replies._bound,
-    _COLUMNS: Replies._columns,
-    _COMPLETE: Replies._complete,
-    _READY: Replies._ready,
+    ord("D"): Replies._row,
+    ord("C"): Replies._complete,
+    ord("T"): Replies._columns,
+    ord("Z"): Replies._ready,
     ord("1"): Replies._parsed,
+    ord("2"): Replies._bound,
     ord("3"): Replies._closed,
     ord("t"): Replies._parameters,
     ord("n"): Replies._no_data,
@@ -469,9 +388,9 @@ HANDLERS: Final = {
     ord("E"): Replies._error,
     ord("N"): Replies._notice,
     ord("S"): Replies._parameter,
-    ord("A"): Replies._pass,
+    ord("A"): Replies._notification,
     ord("G"): Replies._copy_in,
-    ord("H"): Replies._copy_out,
+    ord("H"): Replies._copy,
     ord("d"): Replies._copy_data,
-    ord("c"): Replies._pass,
+    ord("c"): Replies._copy,
 }

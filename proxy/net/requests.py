@@ -10,15 +10,14 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from struct import Struct
 from time import perf_counter, time
 from typing import Final
 
 from policies import reasons
-from policies.decision import Allow, Decision, Deny, Facts
+from policies.decision import Allow, Deny, Facts
 from proxy.net import answers, round_trips
 from proxy.net.session import Session, Statement, complain
-from proxy.net.standing import USABLE, check_portal, check_statement
+from proxy.net.standing import USABLE, check_parse, check_portal, check_statement
 from proxy.net.upstream import FLUSH, NO_TYPES, REFUSED_NAME, OwnStatement
 from proxy.wire.frames import Frame, FrameError, FrameReader, client_rules
 from proxy.wire.ledger import (
@@ -47,8 +46,6 @@ STOP: Final = 3
 _BODY: Final = 5  # where a frame's body begins
 _STATEMENT_KIND: Final = ord("S")
 _PORTAL_KIND: Final = ord("P")
-_NO_TYPES_SIZE: Final = 2  # the count alone
-_TYPE: Final = Struct("!I")
 
 
 class Requests(asyncio.Protocol):
@@ -59,8 +56,8 @@ class Requests(asyncio.Protocol):
     """
 
     __slots__ = (
-        "_arrival", "_buffer", "_dropping", "_from", "_held", "_ledger", "_longest", "_names",
-        "_reader", "_session",
+        "_arrival", "_buffer", "_decided", "_dropping", "_from", "_held", "_ledger", "_longest",
+        "_names", "_reader", "_session",
     )  # fmt: skip
 
     def __init__(self, session: Session, max_statement_bytes: int) -> None:
@@ -68,6 +65,7 @@ class Requests(asyncio.Protocol):
         self._ledger = session.ledger
         self._names = session.names
         self._reader = FrameReader(client_rules(max_statement_bytes))
+        self._decided: round_trips.Decided | None = None  # of the Parse that comes next
         self._longest = max_statement_bytes
         self._held: deque[tuple[bytes, list[Frame]]] = deque()
         self._buffer = b""
@@ -82,12 +80,10 @@ class Requests(asyncio.Protocol):
         if session.engine.snapshot is not session.snapshot:
             session.take_snapshot()
         if self._reader.clear and not self._held:
-            sent = round_trips.send(session, data)
-            if sent:
-                session.upstream.pass_on(data if sent == len(data) else data[:sent])
-                data = data[sent:]
-                if not data:
-                    return
+            sent, self._decided = round_trips.send(session, data, self._longest)
+            if sent == len(data):
+                return
+            data = data[sent:]
         buffer, frames = self._reader.feed(data)
         if self._held:
             self._held.append((buffer, frames))
@@ -210,9 +206,13 @@ class Requests(asyncio.Protocol):
         if problem:
             return self._refuse(start, stop, count, self._violation(problem), name)
         text = buffer[middle + 1 : last]
-        decision, seconds, cached = session.decide(text)
+        decided, self._decided = self._decided, None
+        if decided is not None:
+            decision, seconds, cached = decided
+        else:
+            decision, seconds, cached = session.decide(text)
         if isinstance(decision, Allow):
-            decision = self._preparable(decision, types)
+            decision = check_parse(session, decision, types)
         if isinstance(decision, Deny):
             answer = session.refused(decision, self._arrival, seconds, cached)
             return self._refuse(start, stop, count, answer, name)
@@ -223,20 +223,6 @@ class Requests(asyncio.Protocol):
         self._names.parse_sent(name, statement, self._ledger.group)
         self._ledger.owed.append((PARSE, name, statement, self._arrival, b""))
         return GO
-
-    def _preparable(self, decision: Allow, types: bytes) -> Decision:
-        """Refuses what may run, but not as this prepared statement."""
-        if len(decision.statements) > 1:
-            return self._session.deny(
-                reasons.SYNTAX_ERROR,
-                "cannot insert multiple commands into a prepared statement",
-                "send one statement at a time",
-                decision.statements[0].facts,
-            )
-        if len(types) == _NO_TYPES_SIZE:
-            return decision
-        oids = [oid for (oid,) in _TYPE.iter_unpack(types[_NO_TYPES_SIZE:])]
-        return self._session.check_types(oids) or decision
 
     def _bind(self, start: int, stop: int, count: int) -> int:
         buffer, ledger = self._buffer, self._ledger

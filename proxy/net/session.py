@@ -327,7 +327,8 @@ class Session:
         now = perf_counter()
         if self.replies is not None:
             self.replies.abandon(now)
-        if last_words and not self.client.is_closing():
+        whole = self.replies is None or not self.replies.mid_frame
+        if last_words and whole and not self.client.is_closing():
             self.client.write(last_words)
         self.client.close()
         if not self._upstream_transport.is_closing():

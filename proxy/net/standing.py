@@ -1,24 +1,44 @@
-"""May a prepared statement or a portal be used now? Asked off the usual path only.
+"""May a statement be prepared, may a prepared statement or a portal be used now?
 
-Knows names, groups and snapshots; sends nothing. Three things make it a question: the name is
-unknown, its Parse or Bind was sent in an earlier group and is not confirmed yet (it may have been
-skipped, so what the name stands for is not certain until nothing is owed), or it was decided under
-an older snapshot.
+Knows names, groups and snapshots; sends nothing. Use is asked about off the usual path only. Three
+things make it a question: the name is unknown, its Parse or Bind was sent in an earlier group and
+is not confirmed yet (it may have been skipped, so what the name stands for is not certain until
+nothing is owed), or it was decided under an older snapshot.
 """
 
 from __future__ import annotations
 
+from struct import Struct
 from typing import Final
 
 from policies import reasons
-from policies.decision import Allow, Facts
+from policies.decision import Allow, Decision, Facts
 from proxy.net import answers
 from proxy.net.session import UNKNOWN, Session, Statement
 from proxy.wire.ledger import Arrival
 
+_COUNT_SIZE: Final = 2
+_TYPE: Final = Struct("!I")
+
 # Yes, or ask again when nothing is owed. An ErrorResponse is the third answer.
 USABLE: Final = 0
 UNCERTAIN: Final = 1
+
+
+def check_parse(session: Session, allow: Allow, types: bytes) -> Decision:
+    """The Allow itself, or why it cannot be this prepared statement. `types`: the parameter types
+    of the client's Parse, count included."""
+    if len(allow.statements) > 1:
+        return session.deny(
+            reasons.SYNTAX_ERROR,
+            "cannot insert multiple commands into a prepared statement",
+            "send one statement at a time",
+            allow.statements[0].facts,
+        )
+    if len(types) == _COUNT_SIZE:
+        return allow
+    oids = [oid for (oid,) in _TYPE.iter_unpack(types[_COUNT_SIZE:])]
+    return session.check_types(oids) or allow
 
 
 def check_statement(

@@ -24,6 +24,7 @@ from proxy.net.session import Engine
 from proxy.net.upstream import Opened, UpstreamAddress, UpstreamError, connect
 from proxy.oplog.operation import Operation, Origin
 from proxy.wire import messages
+from proxy.wire.codecs import STRINGS, Malformed
 from proxy.wire.frames import HEADER, HEADER_SIZE
 from proxy.wire.scram import MECHANISM, ScramError, ScramServer
 
@@ -179,7 +180,7 @@ def _hello(client: Intake, code: int, body: bytes) -> Hello:
         )
     try:
         pairs = messages.startup_parameters(body)
-    except messages.Malformed as error:
+    except Malformed as error:
         raise Refused(answers.PROTOCOL_VIOLATION, "invalid startup packet layout") from error
     try:
         parameters = {key.decode(): value.decode() for key, value in pairs}
@@ -218,7 +219,7 @@ async def _authenticate(door: Door, client: Intake, login: str) -> Subject:
     if known is None:
         subject = None
     exchange = ScramServer(known if known is not None and subject is not None else mock)
-    offer = messages.STRINGS.write((MECHANISM,))
+    offer = STRINGS.write((MECHANISM,))
     client.write(messages.Authentication(10, offer).encode())
     try:
         initial = messages.SaslInitial.decode(await _answer(client))
@@ -231,13 +232,11 @@ async def _authenticate(door: Door, client: Intake, login: str) -> Subject:
             response = await _answer(client)
         client.write(messages.Authentication(11, exchange.first(response)).encode())
         final = exchange.final(await _answer(client))
-    except (ScramError, messages.Malformed) as error:
+    except (ScramError, Malformed) as error:
         raise _wrong_password(login) from error
     if subject is None:
         raise _wrong_password(login)
-    client.write(
-        messages.Authentication(12, final).encode() + messages.Authentication(0).encode()
-    )
+    client.write(messages.Authentication(12, final).encode() + messages.Authentication(0).encode())
     return subject
 
 
@@ -252,9 +251,7 @@ def _wrong_password(login: str) -> Refused:
 async def _answer(client: Intake) -> bytes:
     tag, length = HEADER(await client.exactly(HEADER_SIZE))
     if tag != ord("p"):
-        raise Refused(
-            answers.PROTOCOL_VIOLATION, f"expected SASL response, got message type {tag}"
-        )
+        raise Refused(answers.PROTOCOL_VIOLATION, f"expected SASL response, got message type {tag}")
     if not 4 <= length <= _SASL_BYTES:
         raise Unreadable
     return await client.exactly(length - 4)

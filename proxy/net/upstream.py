@@ -18,6 +18,7 @@ from policies.decision import Allow
 from proxy.net.address import UpstreamAddress
 from proxy.net.intake import Closed, Intake
 from proxy.wire import messages, scram
+from proxy.wire.codecs import STRINGS, Malformed
 from proxy.wire.frames import HEADER, HEADER_SIZE, KIB
 from proxy.wire.hygiene import read_fields
 
@@ -106,9 +107,7 @@ class Opened:
     parameters: dict[bytes, bytes]
 
 
-async def connect(
-    address: UpstreamAddress, settings: Mapping[str, str], seconds: float
-) -> Opened:
+async def connect(address: UpstreamAddress, settings: Mapping[str, str], seconds: float) -> Opened:
     """Open a connection and log in. `settings` become start-up parameters. Raises UpstreamError."""
     intake = Intake()
     try:
@@ -222,7 +221,7 @@ class _Login:
         """Raises UpstreamError for a method we cannot do or a server that is not the right one."""
         try:
             await self._answer(request.code, request.data)
-        except (scram.ScramError, messages.Malformed) as error:
+        except (scram.ScramError, Malformed) as error:
             raise _bad_login("the upstream server's authentication went wrong") from error
 
     async def _answer(self, code: int, data: bytes) -> None:
@@ -248,7 +247,7 @@ class _Login:
             raise _bad_login(f"the upstream server asks for authentication method {code}")
 
     def _start_scram(self, data: bytes) -> None:
-        mechanisms, _ = messages.STRINGS.read(data, 0)
+        mechanisms, _ = STRINGS.read(data, 0)
         if scram.MECHANISM not in mechanisms:
             raise _bad_login("the upstream server offers no SCRAM mechanism the proxy can do")
         self._scram = scram.ScramClient(self._password())

@@ -6,7 +6,8 @@ frame than its rule says: longer ones are handed on in pieces as they arrive.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import cache
 from struct import Struct
 from typing import Final
 
@@ -27,37 +28,31 @@ LARGE: Final = GIB - 2
 # Bind is handed on in pieces once this much of it is here: the names stand at its beginning.
 BIND_HEAD: Final = 64 * KIB
 
-# tag -> (longest length allowed, longest length held back until the frame is whole)
-Rules = Mapping[int, tuple[int, int]]
+# By tag: (longest length allowed, longest length held back until the frame is whole, whether
+# frames that follow each other are handed on as one run), or None for a tag that does not exist.
+Rule = tuple[int, int, bool]
+Rules = Sequence[Rule | None]
 
 
+def _rules(given: Mapping[str, Rule]) -> Rules:
+    return tuple(given.get(chr(tag)) for tag in range(256))
+
+
+@cache
 def client_rules(max_statement_bytes: int) -> Rules:
     """What a client may send after start-up. The text limit leaves room for name and types."""
-    text = (LARGE, max_statement_bytes + KIB)
-    small = (SMALL, SMALL)
-    return {
-        ord("Q"): text,
-        ord("P"): text,
-        ord("B"): (LARGE, BIND_HEAD),
-        ord("E"): small,
-        ord("D"): small,
-        ord("C"): small,
-        ord("S"): small,
-        ord("H"): small,
-        ord("X"): small,
-        ord("F"): (LARGE, 0),
-        ord("d"): (LARGE, 0),
-        ord("c"): small,
-        ord("f"): small,
-    }
+    text = (LARGE, max_statement_bytes + KIB, False)
+    streamed = (LARGE, 0, False)
+    given = dict.fromkeys("EDCSHXcf", (SMALL, SMALL, False))
+    given.update(Q=text, P=text, B=(LARGE, BIND_HEAD, False), F=streamed, d=streamed)
+    return _rules(given)
 
 
 # What an upstream sends. Rows and COPY data pass in pieces; everything else is small by nature.
-UPSTREAM_RULES: Final[Rules] = {
-    ord(tag): (LARGE, 0 if tag in "Dd" else LARGE) for tag in "RSKZTDCIEN123tnsAGHWdcVv"
-}
-
-_RUNS: Final = frozenset(b"Dd")
+UPSTREAM_RULES: Final = _rules(
+    dict.fromkeys("RSKZTCIEN123tnsAGHWcVv", (LARGE, LARGE, False))
+    | dict.fromkeys("Dd", (LARGE, 0, True))
+)
 
 
 class FrameError(Exception):
@@ -71,11 +66,10 @@ class FrameError(Exception):
 class FrameReader:
     """Turns reads into frames. After `error` is set the stream is dead and `feed` finds nothing."""
 
-    __slots__ = ("_chunks", "_have", "_merge", "_need", "_rest", "_rules", "error")
+    __slots__ = ("_chunks", "_have", "_need", "_rest", "_rules", "error")
 
-    def __init__(self, rules: Rules, *, merge_rows: bool = False) -> None:
+    def __init__(self, rules: Rules) -> None:
         self._rules = rules
-        self._merge = _RUNS if merge_rows else frozenset()
         self._chunks: list[bytes] = []
         self._have = 0
         self._need = 0
@@ -86,6 +80,11 @@ class FrameReader:
     def clear(self) -> bool:
         """The stream stands between two frames."""
         return not (self._have or self._rest or self.error)
+
+    @property
+    def passing(self) -> bool:
+        """A frame is handed on in pieces and not complete yet."""
+        return self._rest > 0
 
     def feed(self, data: bytes) -> tuple[bytes, list[Frame]]:
         """One read in; the buffer to look into and its frames out. Bytes object in, bytes out."""
@@ -107,11 +106,11 @@ class FrameReader:
             frames.append((MORE, 0, position, 0 if self._rest else 1))
         end = len(data)
         rules = self._rules
-        merge = self._merge
+        append = frames.append
         while end - position >= HEADER_SIZE:
             tag, length = HEADER(data, position)
-            rule = rules.get(tag)
-            if rule is None or length < 4 or length > rule[0]:
+            rule = rules[tag]
+            if rule is None or not 4 <= length <= rule[0]:
                 self.error = _fault(tag, rule is None)
                 return data, frames
             stop = position + 1 + length
@@ -123,9 +122,9 @@ class FrameReader:
                 self._hold(data, position, min(1 + length, max(rule[1] + 1, HEADER_SIZE)))
                 return data, frames
             count = 1
-            if tag in merge:
+            if rule[2]:
                 stop, count = run(data, tag, stop, end)
-            frames.append((tag, position, stop, count))
+            append((tag, position, stop, count))
             position = stop
         if position < end:
             self._hold(data, position, HEADER_SIZE)

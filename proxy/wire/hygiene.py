@@ -2,8 +2,8 @@
 
 Knows the layout of three messages; knows nothing of policies. An error keeps severity, SQLSTATE,
 message and hint: DETAIL, context and positions can carry values of rows the client may not see
-("Failing row contains ..."). A RowDescription keeps no table OIDs or column numbers: they are of
-the tables behind the policy views.
+("Failing row contains ..."). The one source routine that drivers look for stays. A RowDescription
+keeps no table OIDs or column numbers: they are of the tables behind the policy views.
 """
 
 from __future__ import annotations
@@ -12,9 +12,12 @@ from functools import lru_cache
 from struct import Struct
 from typing import Final
 
-from proxy.wire.messages import FIELDS, frame
+from proxy.wire.codecs import FIELDS
+from proxy.wire.messages import frame
 
 _KEPT: Final = frozenset("SVCMH")
+# asyncpg and the JDBC driver know a stale plan by the routine that found it, and prepare again.
+STALE_PLAN_ROUTINE: Final = b"RevalidateCachedQuery"
 _COUNT: Final = Struct("!H").unpack_from
 _ORIGIN: Final = bytes(6)  # table OID and column number
 _AFTER_NAME: Final = 18
@@ -30,7 +33,11 @@ def read_fields(body: bytes) -> Fields:
 
 def clean_fields(tag: bytes, fields: Fields, hint: str | None = None) -> bytes:
     """The frame rebuilt with only what may be told; `hint` is added when it has none."""
-    kept = tuple((key, value) for key, value in fields.items() if key in _KEPT)
+    kept = tuple(
+        (key, value)
+        for key, value in fields.items()
+        if key in _KEPT or (key == "R" and value == STALE_PLAN_ROUTINE)
+    )
     if hint and "H" not in fields:
         kept = (*kept, ("H", hint.encode()))
     return frame(tag, FIELDS.write(kept))

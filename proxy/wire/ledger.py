@@ -29,7 +29,9 @@ SYNC: Final = 7  # ReadyForQuery
 QUERY: Final = 8  # results of any number, then ReadyForQuery
 REFUSED: Final = 9  # an ErrorResponse to what stands in for a refused extended message
 REFUSED_QUERY: Final = 10  # the same for a Query or FunctionCall, then ReadyForQuery
-ROUND: Final = 11  # BIND, DESCRIBE_PORTAL when `name` says so, EXECUTE and SYNC in one entry
+# Several in one: PARSE and DESCRIBE_PORTAL if the second field has a P or a D in it, and in any
+# case BIND, EXECUTE and SYNC, all of the unnamed portal; the last field is the statement's name.
+ROUND: Final = 11
 
 _SPANNING: Final = frozenset((SYNC, QUERY, REFUSED_QUERY))
 
@@ -69,12 +71,14 @@ class Ledger(Generic[S]):
         rounds = []
         while owed and owed[0][0] == ROUND:
             rounds.append(owed.popleft())
-        for _, described, statement, arrival, _ in reversed(rounds):
+        for _, parts, statement, arrival, name in reversed(rounds):
             owed.appendleft((SYNC, b"", None, arrival, b""))
             owed.appendleft((EXECUTE, b"", statement, arrival, b""))
-            if described:
+            if b"D" in parts:
                 owed.appendleft((DESCRIBE_PORTAL, b"", statement, arrival, b""))
             owed.appendleft((BIND, b"", statement, arrival, b""))
+            if b"P" in parts:
+                owed.appendleft((PARSE, name, statement, arrival, b""))
 
     def take(self, kind: int) -> Entry[S]:
         """The head, which must be of that kind, settled."""

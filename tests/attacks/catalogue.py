@@ -16,7 +16,7 @@ from typing import Any
 import postgast
 import yaml
 
-from tests.attacks.shapes import LONG, SHAPES, SHORT, shape
+from tests.attacks.shapes import SHAPES, shape
 
 HERE = Path(__file__).parent
 _PARSED = 3000  # bytes; longer texts are made to hurt parsers, ours included
@@ -109,14 +109,17 @@ def attacks() -> tuple[Attack, ...]:
     """Every attack that is a text; those with steps are conversations in test_protocol.py."""
     entries = [entry for name in ("attacks.yaml", "more.yaml") for entry in _entries(name)]
     fields = Attack.__dataclass_fields__.keys()
-    written = tuple(
+    return tuple(
         Attack(**{**{k: entry[k] for k in fields & entry.keys()}, **_read(entry)})
         for entry in entries
         if entry.get("sql") is not None
     )
-    return written + tuple(
-        Attack(_shape_id(name, size), "shapes", shape(name, size), "reject", OK, runs="error")
-        for size in (SHORT, LONG)
+
+
+def shapes(size: int) -> tuple[Attack, ...]:
+    """Statements of that size whose shape hurts parsers. PostgreSQL may refuse them too."""
+    return tuple(
+        Attack(name.replace(" ", "-"), "shapes", shape(name, size), "reject", OK, runs="error")
         for name in SHAPES
     )
 
@@ -197,10 +200,6 @@ def _entries(name: str) -> list[dict[str, Any]]:
 
 # The C loader reads the catalogue in a tenth of the time, and is not built everywhere.
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-
-
-def _shape_id(name: str, size: int) -> str:
-    return f"SH-{name.replace(' ', '-')}-{size}"
 
 
 def _read(entry: dict[str, Any]) -> dict[str, Any]:

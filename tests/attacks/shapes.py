@@ -56,4 +56,4 @@ def shape(name: str, size: int) -> str:
     """That shape, repeated as often as fits into `size` bytes."""
     make = SHAPES[name]
     each = len(make(101)) - len(make(100))
-    return make((size - len(make(0))) // each)
+    return make(max(0, size - len(make(0))) // each)

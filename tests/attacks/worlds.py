@@ -103,12 +103,15 @@ def refusal_code(fields: dict[str, str]) -> str:
 class World:
     """One database, its door, and connections to it that are kept while they are clean."""
 
-    def __init__(self, name: str, server: EmbeddedPostgres, door: Door) -> None:
+    def __init__(
+        self, name: str, server: EmbeddedPostgres, door: Door, patience: float = TIMEOUT
+    ) -> None:
         self.name = name
         self.door = door
+        self.patience = patience  # seconds until a silent proxy counts as hung
         self._client: WireClient | None = None
         self._bystander: WireClient | None = None
-        self._hung = False
+        self.hung = False
         superuser = Door("127.0.0.1", server.port, server.superuser, database=door.database)
         self.inspector = superuser.connect()
 
@@ -118,11 +121,11 @@ class World:
         `first` is sent before it and is not part of the transcript.
         """
         try:
-            client = self._client or self.door.connect(timeout=3 if self._hung else TIMEOUT)
+            client = self._client or self.door.connect(timeout=3 if self.hung else self.patience)
         except (TimeoutError, Closed):
-            self._hung = True  # so that the rest of the run does not wait as long each time
+            self.hung = True  # so that the rest of the run does not wait as long each time
             return Transcript(trouble="no new connection is served")
-        self._hung = False
+        self.hung = False
         self._client = None
         if first:
             client.query(first)
@@ -136,7 +139,7 @@ class World:
             transcript.trouble = "the connection was closed"
         except TimeoutError:
             transcript.trouble = "no answer in time"
-            self._hung = True
+            self.hung = True
         if transcript.trouble:
             client.close()
         else:
@@ -160,11 +163,11 @@ class World:
 
     def bystander_works(self) -> bool:
         """A client that was connected all the time is still served."""
-        if self._hung:
+        if self.hung:
             return False
         try:
             if self._bystander is None:
-                self._bystander = self.door.connect()
+                self._bystander = self.door.connect(timeout=self.patience)
             return rows(self._bystander.query("SELECT 1")) == [[b"1"]]
         except (Closed, TimeoutError):
             self._bystander = None

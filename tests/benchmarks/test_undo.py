@@ -162,3 +162,44 @@ def test_a_schema_dropped_where_the_name_is_taken_is_seen() -> None:
     assert where("SELECT x.orders.id FROM public.orders", f"SELECT orders.id FROM {view}") != ""
     assert where("SELECT orders.id FROM public.orders", f"SELECT id FROM {view}") != ""
     assert where("SELECT orders.* FROM public.orders", f"SELECT orders.id FROM {view}") != ""
+
+
+def test_a_value_that_prints_names_may_be_closed() -> None:
+    assert where("SELECT a::regclass", f"SELECT {GUARD}::regclass::text") == ""
+    assert where("SELECT 'x'::regclass", "SELECT 'x'::regclass::text AS regclass") == ""
+    assert where("SELECT 1 WHERE b = a::regclass", "SELECT 1 WHERE b = a::regclass::oid") == ""
+    assert where("SELECT pg_typeof(1)", "SELECT pg_typeof(1)::text") == ""
+    ancestors = "(SELECT NULL::pg_catalog.oid AS relid WHERE false) AS pg_partition_ancestors"
+    original = "SELECT relid FROM pg_partition_ancestors(1)"
+    assert where(original, f"SELECT relid FROM {ancestors}") == ""
+
+
+def test_other_casts_and_names_are_seen() -> None:
+    assert where("SELECT a::regclass", "SELECT a::regclass::int") != ""
+    assert where("SELECT a::regclass", "SELECT a::text") != ""
+    assert where("SELECT a::date", "SELECT a::date::text") != ""
+    assert where("SELECT f(1)", "SELECT f(1)::text") != ""
+    assert where("SELECT 'x'::regclass", "SELECT 'x'::regclass::text AS other") != ""
+    assert where("SELECT 'x'", "SELECT 'x' AS text") != ""
+    nothing = "(SELECT NULL::pg_catalog.oid AS relid WHERE false) AS f"
+    assert where("SELECT relid FROM f(1)", f"SELECT relid FROM {nothing}") != ""
+
+
+def test_group_by_a_key_may_be_completed() -> None:
+    view = VIEW + " AS orders"
+    original = "SELECT total FROM orders GROUP BY orders.id"
+    completed = f"SELECT total FROM {view} GROUP BY orders.total, orders.id"
+    assert where(original, completed) == ""
+    plain = "SELECT total FROM orders GROUP BY id"
+    assert where(plain, f"SELECT total FROM {view} GROUP BY orders.total, id") == ""
+
+
+def test_group_by_of_more_than_follows_from_the_key_is_seen() -> None:
+    view = VIEW + " AS orders"
+    original = "SELECT total FROM orders GROUP BY orders.status"
+    more = f"SELECT total FROM {view} GROUP BY orders.total, orders.status"
+    assert where(original, more) != ""
+    other = "SELECT total FROM orders GROUP BY orders.id"
+    assert where(other, f"SELECT total FROM {view} GROUP BY users.total, orders.id") != ""
+    assert where(other, f"SELECT total FROM {view} GROUP BY orders.total") != ""
+    assert where(other, f"SELECT total FROM {view} GROUP BY total + 1, orders.id") != ""

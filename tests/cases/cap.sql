@@ -41,7 +41,8 @@ SELECT id FROM s LIMIT -1
 
 --# text and fractions are numbers to PostgreSQL
 SELECT id FROM s LIMIT '1e3'::float8
-!! TYPE_NOT_ALLOWED type "float8" does not exist or is not visible 
+>> SELECT id FROM (SELECT "id", "x" FROM "public"."s") AS "s" LIMIT LEAST(('1e3'::float8
+>> )::pg_catalog.int8, 101)
 
 --# FETCH
 SELECT id FROM s FETCH FIRST 5 ROWS ONLY

@@ -48,3 +48,8 @@ SELECT "s"."id" FROM "public"."s" AS "S"
 >> SELECT "s"."id" FROM (SELECT "id", "x" FROM "public"."s") AS "S"
 >> LIMIT 101
 
+--# literals with their type in front
+SELECT interval '1' day, double precision '1.5', date '2024-01-01', timestamp with time zone '2024-01-01' FROM s
+>> SELECT interval '1' day, double precision '1.5', date '2024-01-01', timestamp with time zone '2024-01-01' FROM (SELECT "id", "x" FROM "public"."s") AS "s"
+>> LIMIT 101
+

@@ -38,7 +38,7 @@ SELECT s.peek FROM s
 
 --# the same in brackets
 SELECT (s).peek FROM s
-!! FUNCTION_NOT_ALLOWED function peek is not allowed 
+!! FUNCTION_NOT_ALLOWED attribute peek is not allowed: it may call the function or type of that name 
 
 --# operators the database defines
 SELECT 1 === 1
@@ -141,4 +141,32 @@ SELECT 1; SELECT 2 -- two
 --# not SQL
 SELEKT 1
 !! SYNTAX_ERROR syntax error at or near "SELEKT" 
+
+--# a value's attribute may be a function's name
+SELECT (1).pg_sleep
+!! FUNCTION_NOT_ALLOWED attribute pg_sleep is not allowed: it may call the function or type of that name 
+
+--# so may a function's in FROM
+SELECT g.peek FROM generate_series(1, 2) g
+!! FUNCTION_NOT_ALLOWED attribute peek is not allowed: it may call the function or type of that name 
+
+--# columns it declares are columns
+SELECT g.peek FROM jsonb_to_recordset('[]') AS g(peek text)
+>> SELECT g.peek FROM jsonb_to_recordset('[]') AS g(peek text)
+>> LIMIT 101
+
+--# and types' names are casts
+SELECT (1).regclass
+!! FUNCTION_NOT_ALLOWED attribute regclass is not allowed: it may call the function or type of that name 
+
+--# look-up types only where they can be guarded
+SELECT * FROM jsonb_to_record('{}') AS r(a regclass)
+!! TYPE_NOT_ALLOWED type regclass may be used in casts only 
+
+--# a literal that goes on behind a comment
+SELECT 'a' -- b
+'c'
+>> SELECT 'a'     
+>> 'c'
+>> LIMIT 101
 

@@ -70,17 +70,17 @@ SELECT pg_get_viewdef(c.oid) FROM pg_class c
 
 --# a cast that prints names is guarded, and the result column keeps its name
 SELECT c.oid::regclass FROM pg_class c
->> SELECT (SELECT g."oid" FROM (SELECT (c.oid)::pg_catalog.oid) g("oid") WHERE g."oid" < 16384 OR g."oid" = ANY ('{20001,20002,20003,20004,20005,20101}'::pg_catalog.oid[]))::regclass FROM (SELECT "oid", "relname", (-1)::pg_catalog.float4 AS "reltuples" FROM "pg_catalog"."pg_class" WHERE (oid < 16384 OR oid = ANY ('{20001,20002,20003,20004,20005,20101}'::pg_catalog.oid[]))) c
+>> SELECT (SELECT g."oid" FROM (SELECT (c.oid)::pg_catalog.oid) g("oid") WHERE g."oid" < 16384 OR g."oid" = ANY ('{20001,20002,20003,20004,20005,20101}'::pg_catalog.oid[]))::regclass::pg_catalog.text FROM (SELECT "oid", "relname", (-1)::pg_catalog.float4 AS "reltuples" FROM "pg_catalog"."pg_class" WHERE (oid < 16384 OR oid = ANY ('{20001,20002,20003,20004,20005,20101}'::pg_catalog.oid[]))) c
 >> LIMIT 10001
 
 --# by name through a parameter
 SELECT $1::regclass
->> SELECT (SELECT g."regclass" FROM (SELECT pg_catalog.to_regclass(($1)::pg_catalog.text)::pg_catalog.oid) g("regclass") WHERE g."regclass" < 16384 OR g."regclass" = ANY ('{20001,20002,20003,20004,20005,20101}'::pg_catalog.oid[]))::regclass
+>> SELECT (SELECT g."regclass" FROM (SELECT pg_catalog.to_regclass(($1)::pg_catalog.text)::pg_catalog.oid) g("regclass") WHERE g."regclass" < 16384 OR g."regclass" = ANY ('{20001,20002,20003,20004,20005,20101}'::pg_catalog.oid[]))::regclass::pg_catalog.text
 >> LIMIT 101
 
 --# by name, at once
 SELECT 't'::regclass, '"t"'::regclass, 'public.s'::regclass
->> SELECT 't'::regclass, '"t"'::regclass, 'public.s'::regclass
+>> SELECT 't'::regclass::pg_catalog.text AS "regclass", '"t"'::regclass::pg_catalog.text AS "regclass", 'public.s'::regclass::pg_catalog.text AS "regclass"
 >> LIMIT 101
 
 --# by name, hidden
@@ -97,7 +97,7 @@ SELECT 'private'::regnamespace
 
 --# types by name
 SELECT 'int4'::regtype
->> SELECT 'int4'::regtype
+>> SELECT 'int4'::regtype::pg_catalog.text AS "regtype"
 >> LIMIT 101
 
 --# row types do not exist
@@ -112,4 +112,34 @@ SELECT 'ok'::mood
 --# a type no visible column has
 SELECT 'ok'::rank
 !! TYPE_NOT_ALLOWED type "rank" does not exist or is not visible 
+
+--# a look-up value meets nothing: it becomes an OID
+SELECT COALESCE('20007', 's'::regclass)
+>> SELECT COALESCE('20007', 's'::regclass::pg_catalog.oid)
+>> LIMIT 101
+
+--# or text, when it is only shown
+SELECT 's'::regclass AS name, CAST(oid AS regclass) FROM pg_class
+>> SELECT 's'::regclass::pg_catalog.text AS name, CAST((SELECT g."oid" FROM (SELECT (oid )::pg_catalog.oid) g("oid") WHERE g."oid" < 16384 OR g."oid" = ANY ('{20001,20002,20003,20004,20005,20101}'::pg_catalog.oid[]))AS regclass)::pg_catalog.text FROM (SELECT "oid", "relname", (-1)::pg_catalog.float4 AS "reltuples" FROM "pg_catalog"."pg_class" WHERE (oid < 16384 OR oid = ANY ('{20001,20002,20003,20004,20005,20101}'::pg_catalog.oid[]))) AS "pg_class"
+>> LIMIT 10001
+
+--# or what the statement says
+SELECT 's'::regclass::text || 'x'
+>> SELECT 's'::regclass::text || 'x'
+>> LIMIT 101
+
+--# types of values
+SELECT pg_typeof(1), CASE WHEN pg_typeof(1) = 'int4'::regtype THEN 1 END
+>> SELECT pg_typeof(1)::pg_catalog.text, CASE WHEN pg_typeof(1)::pg_catalog.oid = 'int4'::regtype::pg_catalog.oid THEN 1 END
+>> LIMIT 101
+
+--# functions in FROM that find nothing
+SELECT relid FROM pg_partition_ancestors('20001') WITH ORDINALITY AS a(relid, depth)
+>> SELECT relid FROM (SELECT NULL::pg_catalog.oid AS relid, NULL::pg_catalog.int8 AS ordinality WHERE false) AS a(relid, depth)
+>> LIMIT 101
+
+--# without a name
+SELECT relid FROM pg_catalog.pg_partition_ancestors('20001')
+>> SELECT relid FROM (SELECT NULL::pg_catalog.oid AS relid WHERE false) AS "pg_partition_ancestors"
+>> LIMIT 101
 

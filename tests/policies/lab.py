@@ -78,8 +78,10 @@ CATALOG = Catalog(
         UserType(16501, "public", "rank", "e"),
         UserType(16502, "public", "t", "c", relation=20001),
     ),
+    functions=frozenset("pg_sleep peek upper lower regclass".split()),
     builtin_types=frozenset(
-        "int4 int8 int2 text varchar bool date jsonb oid regclass regtype numeric json".split()
+        "int4 int8 int2 text varchar bool date jsonb oid regclass regtype numeric json float8 "
+        "interval timestamptz".split()
     ),
     leakproof=frozenset(
         (sign, one, one) for sign in ("=", "<>", "<", "<=", ">", ">=") for one in _COMPARABLE

@@ -8,9 +8,9 @@ from collections.abc import AsyncIterator
 from typing import Self
 
 from proxy.wire import messages
+from proxy.wire.codecs import STRINGS
 from proxy.wire.messages import (
     FROM_UPSTREAM,
-    STRINGS,
     Authentication,
     BackendKeyData,
     ErrorResponse,

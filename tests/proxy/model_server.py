@@ -3,7 +3,8 @@
 Written from the manual (54.2) and tcop/postgres.c, independently of the proxy, so that what a
 client sees through a session can be compared with what it would see without one. A statement is its
 first word: `rows N` gives N rows, `fail` fails when run, `bad` (and the proxy's own poison) when
-parsed, `deny` when parsed with another SQLSTATE, `begin`, `commit`, `rollback` as in SQL.
+parsed, `deny` when parsed with another SQLSTATE, `begin`, `commit`, `rollback` as in SQL; an
+`allowed` in front of it means nothing.
 """
 
 from __future__ import annotations
@@ -120,7 +121,7 @@ class ModelServer:
     def _query(self, message: Query, answers: list[Message]) -> None:
         self.statements.pop(b"", None)
         self.portals.pop(b"", None)
-        texts = [part.strip() for part in message.text.split(b";") if part.strip()]
+        texts = [_plain(part) for part in message.text.split(b";") if part.strip()]
         for text in texts:
             self._parse_only(text)
         if not texts:
@@ -173,16 +174,16 @@ class ModelServer:
             answers += self._run(portal, message.max_rows)
         elif isinstance(message, Close):
             held = self.statements if message.kind == b"S" else self.portals
-            held.pop(message.name, None)  # type: ignore[attr-defined]
+            held.pop(message.name, None)
             answers.append(CloseComplete())
 
     def _parse(self, message: Parse) -> None:
         if not message.name:
             self.statements.pop(b"", None)
-        self._read(message.text.strip())
+        self._read(_plain(message.text))
         if message.name and message.name in self.statements:
             raise Failure("42P05")
-        self.statements[message.name] = message.text.strip()
+        self.statements[message.name] = _plain(message.text)
 
     def _bind(self, message: Bind) -> None:
         text = self._statement(message.statement)
@@ -204,6 +205,10 @@ class ModelServer:
         if portal is None:
             raise Failure("34000")
         return [COLUMNS if portal.text.startswith(b"rows") else NoData()]
+
+
+def _plain(text: bytes) -> bytes:
+    return text.strip().removeprefix(b"allowed ")
 
 
 def _rows(text: bytes) -> int:

@@ -5,12 +5,15 @@ bytes are cut: any mix of simple and extended messages, refusals, errors, severa
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from itertools import pairwise
 
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from policies import reasons
+from policies.decision import Allow, Decision
+from policies.subject import Subject
 from proxy.wire.messages import (
     FROM_CLIENT,
     Bind,
@@ -32,11 +35,12 @@ TEXTS = [
     b"rollback", b"",
 ]  # fmt: skip
 QUERIES = [*TEXTS, b"rows 2; rows 1", b"rows 1; fail; rows 2", b"begin; rows 1", b"deny; rows 1"]
+TYPES = st.sampled_from([(), (23,), (23, 25)])
 NAMES = st.sampled_from([b"", b"s", b"t"])
 
 MESSAGES: st.SearchStrategy[Message] = st.one_of(
     st.sampled_from(QUERIES).map(Query),
-    st.builds(Parse, NAMES, st.sampled_from(TEXTS)),
+    st.builds(Parse, NAMES, st.sampled_from(TEXTS), TYPES),
     st.builds(Bind, NAMES, NAMES),
     st.builds(Describe, st.sampled_from([b"S", b"P"]), NAMES),
     st.builds(Execute, NAMES, st.sampled_from([0, 1, 2])),
@@ -44,18 +48,24 @@ MESSAGES: st.SearchStrategy[Message] = st.one_of(
     st.just(Sync()),
     st.just(Flush()),
 )
+BINDS = st.sampled_from(
+    [
+        lambda name: [Bind(b"", name), Execute(), Sync()],
+        lambda name: [Bind(b"", name), Describe(b"P"), Execute(), Sync()],
+    ]
+)
 # What drivers send: the shapes that the shortcut knows are in here.
 UNITS: st.SearchStrategy[list[Message]] = st.one_of(
     MESSAGES.map(lambda message: [message]),
     st.builds(
-        lambda name, text: [Parse(name, text), Bind(b"", name), Describe(b"P"), Execute(), Sync()],
-        NAMES, st.sampled_from(TEXTS),
+        lambda name, text, types, bind: [Parse(name, text, types), *bind(name)],
+        NAMES,
+        st.sampled_from(TEXTS),
+        TYPES,
+        BINDS,
     ),
-    st.builds(
-        lambda name, describe: [Bind(b"", name), *describe, Execute(), Sync()],
-        NAMES, st.sampled_from([[], [Describe(b"P")]]),
-    ),
-)  # fmt: skip
+    st.builds(lambda name, bind: bind(name), NAMES, BINDS),
+)
 
 
 def cut(raw: bytes, places: Iterable[int]) -> list[bytes]:
@@ -116,6 +126,21 @@ def texts_of(raw: bytes) -> list[bytes]:
     return found
 
 
+class Rewriting(TableEngine):
+    """Allows nothing as it is."""
+
+    def __init__(self) -> None:
+        super().__init__(dict(DENIALS))
+
+    def decide(self, subject: Subject, text: bytes) -> tuple[Decision, bool]:
+        decision, cached = super().decide(subject, text)
+        if isinstance(decision, Allow):
+            plans = tuple(replace(p, sql=b"allowed " + p.sql) for p in decision.statements)
+            joined = b"; ".join(each.sql for each in plans)
+            decision = replace(decision, statements=plans, text=joined)
+        return decision, cached
+
+
 DENIALS = {text: deny(reasons.RELATION_NOT_ALLOWED) for text in (b"deny", b"deny; rows 1")}
 
 
@@ -135,12 +160,12 @@ def test_the_client_sees_what_it_would_see_without_the_proxy(
     whole = b"".join(message.encode() for unit in units for message in unit)
     turns = cut(whole, places)
     direct = ModelServer().hear(whole)
-    heard, talk, said = with_proxy(turns, delays, cuts, TableEngine(dict(DENIALS)))
+    heard, talk, said = with_proxy(turns, delays, cuts, Rewriting())
     assert decoded(heard) == decoded(direct)
     assert not talk.session.ledger.owed and not talk.session.waiting
     # The law: nothing reaches the upstream but what the engine allowed and our own statement.
-    allowed = {b"; ".join(p.strip() for p in t.split(b";") if p.strip()) for t in QUERIES}
-    assert {text for raw in said for text in texts_of(raw)} <= (allowed - set(DENIALS)) | {REFUSED}
+    texts = {text for raw in said for text in texts_of(raw)}
+    assert not {text for text in texts - {REFUSED, b""} if not text.startswith(b"allowed ")}
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -155,14 +180,16 @@ def test_records_do_not_depend_on_how_bytes_are_cut(
 ) -> None:
     units = [*units, [Sync()]]
     turns = [b"".join(message.encode() for message in unit) for unit in units]
-    _, plain, _ = with_proxy(turns, [], [], TableEngine(dict(DENIALS)))
-    _, chopped, _ = with_proxy(cut(b"".join(turns), places), delays, cuts,
-                               TableEngine(dict(DENIALS)))  # fmt: skip
+    _, plain, _ = with_proxy(turns, [], [], Rewriting())
+    _, chopped, _ = with_proxy(cut(b"".join(turns), places), delays, cuts, Rewriting())
 
     def records(talk: Conversation) -> list[tuple[object, ...]]:
         return sorted(
             (o.facts.operation, o.outcome, o.sqlstate, o.row_count, o.bytes)
             for o in talk.operations
+            # Refused before it was known that the upstream would skip it, or not looked at at all;
+            # a name that is gone is refused by whoever knows first.
+            if o.outcome != "refused" and o.sqlstate not in ("26000", "34000")
         )
 
     assert records(plain) == records(chopped)

@@ -11,12 +11,12 @@ from policies import reasons
 from policies.decision import Forget
 from policies.subject import Subject
 from proxy.oplog.operation import Operation
+from proxy.wire.codecs import Column
 from proxy.wire.messages import (
     Bind,
     BindComplete,
     Close,
     CloseComplete,
-    Column,
     CommandComplete,
     CopyData,
     CopyDone,

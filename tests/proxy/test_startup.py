@@ -373,20 +373,23 @@ async def test_one_clients_fault_does_not_disturb_another() -> None:
 
 
 async def test_draining() -> None:
-    async with running() as proxy, RawClient.to(proxy.port) as idle:
-        async with RawClient.to(proxy.port) as busy:
-            await idle.log_in()
-            await busy.log_in()
-            busy.say(Query(b"begin"))
-            await busy.until(ReadyForQuery)
-            draining = asyncio.create_task(proxy.listener.drain(5))
-            await fatal(idle, "57P01")
-            with pytest.raises(OSError):
-                await asyncio.open_connection("127.0.0.1", proxy.port)
-            busy.say(Query(b"commit"))
-            await busy.until(ReadyForQuery)
-            await fatal(busy, "57P01")
-            await draining
+    async with (
+        running() as proxy,
+        RawClient.to(proxy.port) as idle,
+        RawClient.to(proxy.port) as busy,
+    ):
+        await idle.log_in()
+        await busy.log_in()
+        busy.say(Query(b"begin"))
+        await busy.until(ReadyForQuery)
+        draining = asyncio.create_task(proxy.listener.drain(5))
+        await fatal(idle, "57P01")
+        with pytest.raises(OSError):
+            await asyncio.open_connection("127.0.0.1", proxy.port)
+        busy.say(Query(b"commit"))
+        await busy.until(ReadyForQuery)
+        await fatal(busy, "57P01")
+        await draining
 
 
 async def test_draining_has_an_end() -> None:

@@ -65,12 +65,10 @@ def test_split_client_bytes_give_the_same_frames(frames: list[bytes], cuts: list
     assert read(FrameReader(CLIENT), split(b"".join(frames), cuts)) == expected
 
 
-@given(UPSTREAM_FRAMES, st.lists(st.integers(0, 700)), st.booleans())
-def test_split_upstream_bytes_give_the_same_frames(
-    frames: list[bytes], cuts: list[int], merge: bool
-) -> None:
+@given(UPSTREAM_FRAMES, st.lists(st.integers(0, 700)))
+def test_split_upstream_bytes_give_the_same_frames(frames: list[bytes], cuts: list[int]) -> None:
     expected = [(chr(each[0]), each) for each in frames]
-    reader = FrameReader(UPSTREAM_RULES, merge_rows=merge)
+    reader = FrameReader(UPSTREAM_RULES)
     assert read(reader, split(b"".join(frames), cuts)) == expected
     assert reader.clear
 
@@ -82,14 +80,14 @@ def test_one_byte_at_a_time() -> None:
 
 
 def test_runs_of_rows_are_one_frame() -> None:
-    reader = FrameReader(UPSTREAM_RULES, merge_rows=True)
+    reader = FrameReader(UPSTREAM_RULES)
     data = frame("D", b"1") * 3 + frame("C", b"x") + frame("D", b"2")
     _, frames = reader.feed(data)
     assert [(chr(tag), count) for tag, _, _, count in frames] == [("D", 3), ("C", 1), ("D", 1)]
 
 
 def test_a_row_is_handed_on_as_it_comes() -> None:
-    reader = FrameReader(UPSTREAM_RULES, merge_rows=True)
+    reader = FrameReader(UPSTREAM_RULES)
     row = frame("D", bytes(1_000_000))
     buffer, frames = reader.feed(row[:100])
     assert (frames, len(buffer)) == ([(ord("D"), 0, 100, 0)], 100)
@@ -138,6 +136,6 @@ def test_unknown_tags(tag: int) -> None:
 
 
 def test_a_frame_before_an_error_in_the_same_read_is_kept() -> None:
-    reader = FrameReader(UPSTREAM_RULES, merge_rows=True)
+    reader = FrameReader(UPSTREAM_RULES)
     _, frames = reader.feed(frame("D", b"") + b"D\xff\xff\xff\xff")
     assert len(frames) == 1 and reader.error is not None

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from proxy.wire.codecs import Column
 from proxy.wire.hygiene import clean_columns, clean_fields, read_fields
-from proxy.wire.messages import Column, ErrorResponse, RowDescription
+from proxy.wire.messages import ErrorResponse, RowDescription
 
 EVERY_FIELD = "SVCMDHPpqWstcdnFLR"
 
@@ -16,6 +17,11 @@ def test_only_severity_state_message_and_hint_stay() -> None:
     error = ErrorResponse(tuple((key, key.encode()) for key in EVERY_FIELD))
     cleaned = ErrorResponse.decode(clean_fields(b"E", read_fields(error.encode()[5:]))[5:])
     assert [key for key, _ in cleaned.fields] == ["S", "V", "C", "M", "H"]
+
+
+def test_the_routine_drivers_look_for_stays() -> None:
+    for routine, kept in ((b"RevalidateCachedQuery", True), (b"ExecConstraints", False)):
+        assert ("R" in read_fields(clean_fields(b"E", {"C": b"0A000", "R": routine})[5:])) is kept
 
 
 def test_a_hint_is_added_only_when_there_is_none() -> None:

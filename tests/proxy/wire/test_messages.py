@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.wire import messages
-from proxy.wire.messages import PAIRS, Codec, Column, Malformed, Message
+from proxy.wire import codecs, messages
+from proxy.wire.codecs import PAIRS, Codec, Column, Malformed
+from proxy.wire.messages import Message
 
 TEXT = st.binary(max_size=20).map(lambda raw: raw.replace(b"\0", b"."))
 NOT_EMPTY = TEXT.filter(bool)
@@ -24,19 +25,19 @@ def many(each: st.SearchStrategy[Any]) -> st.SearchStrategy[tuple[Any, ...]]:
 
 
 STRATEGIES: dict[int, st.SearchStrategy[Any]] = {
-    id(messages.INT16): INT16,
-    id(messages.INT32): INT32,
-    id(messages.OID): OID,
-    id(messages.BYTE): st.binary(min_size=1, max_size=1),
-    id(messages.STRING): TEXT,
-    id(messages.REST): st.binary(max_size=30),
-    id(messages.VALUE): VALUE,
-    id(messages.VALUES): many(VALUE),
-    id(messages.FORMATS): many(INT16),
-    id(messages.TYPES): many(OID),
-    id(messages.COUNTED_STRINGS): many(TEXT),
-    id(messages.FIELDS): many(st.tuples(st.sampled_from("SVCMDHPpqWstcdnFLR"), TEXT)),
-    id(messages.COLUMNS): many(st.builds(Column, TEXT, OID, INT16, OID, INT16, INT32, INT16)),
+    id(codecs.INT16): INT16,
+    id(codecs.INT32): INT32,
+    id(codecs.OID): OID,
+    id(codecs.BYTE): st.binary(min_size=1, max_size=1),
+    id(codecs.STRING): TEXT,
+    id(codecs.REST): st.binary(max_size=30),
+    id(codecs.VALUE): VALUE,
+    id(codecs.VALUES): many(VALUE),
+    id(codecs.FORMATS): many(INT16),
+    id(codecs.TYPES): many(OID),
+    id(codecs.COUNTED_STRINGS): many(TEXT),
+    id(codecs.FIELDS): many(st.tuples(st.sampled_from("SVCMDHPpqWstcdnFLR"), TEXT)),
+    id(codecs.COLUMNS): many(st.builds(Column, TEXT, OID, INT16, OID, INT16, INT32, INT16)),
 }
 KINDS = sorted(
     {*messages.FROM_CLIENT.values(), *messages.FROM_UPSTREAM.values(), messages.SaslInitial},
@@ -74,7 +75,7 @@ def test_a_shortened_body_is_malformed_or_another_message(kind: type[Message]) -
     holds()
 
 
-@pytest.mark.parametrize("codec", [messages.STRINGS, PAIRS])
+@pytest.mark.parametrize("codec", [codecs.STRINGS, PAIRS])
 def test_lists_that_end_with_a_zero(codec: Codec[Any]) -> None:
     with pytest.raises(Malformed):
         codec.read(b"a\0b\0", 0)

@@ -1,0 +1,97 @@
+"""Counts of the result that is coming in, and of portals that have given a part of theirs.
+
+Knows rows, bytes and who asked; sees no bytes itself. A portal run in several steps is one
+operation: its counts go on from step to step and are recorded when it is complete or gone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from policies.decision import Plan
+from proxy.net.session import Session, Statement
+from proxy.wire.ledger import EXECUTE, Arrival, Entry
+
+
+@dataclass(frozen=True, slots=True)
+class Suspended:
+    """A portal's counts so far; `arrival` is its first Execute's."""
+
+    statement: Statement | None
+    arrival: Arrival
+    rows: int
+    size: int
+    truncated: bool
+
+
+class Results:
+    """One result at a time. `rows` and `size` (bytes) are what the client got, all steps included;
+    `swallowed` is how many rows were left out in this step."""
+
+    __slots__ = ("_arrival", "_session", "_suspended", "rows", "size", "swallowed", "truncated")
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._suspended: dict[bytes, Suspended] = {}
+        self._arrival: Arrival | None = None
+        self.reset()
+
+    def reset(self) -> None:
+        """The next result begins."""
+        self.rows = self.size = self.swallowed = 0
+        self.truncated = False
+        self._arrival = None
+
+    @property
+    def clear(self) -> bool:
+        """No result is under way and no portal is suspended."""
+        return not (self.rows or self.truncated or self._suspended)
+
+    def take_up(self, entry: Entry[Statement]) -> None:
+        """A reply to `entry` came: if it runs a suspended portal, that one's counts go on."""
+        if not self._suspended or entry[0] != EXECUTE:
+            return
+        before = self._suspended.pop(entry[1], None)
+        if before is not None:
+            self._arrival = before.arrival
+            self.rows += before.rows
+            self.size += before.size
+            self.truncated = before.truncated
+
+    def suspend(self, name: bytes, statement: Statement | None, arrival: Arrival) -> None:
+        """The portal has more to give."""
+        self._suspended[name] = Suspended(
+            statement, self._arrival or arrival, self.rows, self.size, self.truncated
+        )
+        self.reset()
+
+    def end(
+        self,
+        statement: Statement | None,
+        plan: Plan | None,
+        arrival: Arrival,
+        now: float,
+        outcome: str = "ok",
+        sqlstate: str = "",
+        hint: str = "",
+        affected: int | None = None,
+    ) -> None:
+        """Record it; the next result begins."""
+        self._session.ended(
+            statement, plan, self._arrival or arrival, now, outcome, sqlstate, hint,
+            self.rows, self.size, affected, self.truncated,
+        )  # fmt: skip
+        self.reset()
+
+    def portal_gone(self, name: bytes | None, now: float, outcome: str = "ok") -> None:
+        """What a suspended portal gave is all it will give. None: all of them."""
+        if not self._suspended:
+            return
+        for each in list(self._suspended) if name is None else [name]:
+            before = self._suspended.pop(each, None)
+            if before is not None:
+                plan = before.statement.plan if before.statement is not None else None
+                self._session.ended(
+                    before.statement, plan, before.arrival, now, outcome,
+                    rows=before.rows, size=before.size, truncated=before.truncated,
+                )  # fmt: skip
