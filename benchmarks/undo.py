@@ -4,9 +4,9 @@ Both texts are read by PostgreSQL's own grammar and their trees are walked side 
 differ, each in one place only: a relation of the original is a derived table of the same name here
 (its policy view), an argument that is looked up in the catalog has a guard around it, a value that
 prints a name for an OID (regclass) is text or oid at once, the outermost LIMIT is lower, GROUP BY
-has more columns of a table that is grouped by its key, a column loses a schema that says nothing. Everything else must be
-equal. Knows nothing of the rewriter: it imports no part of it, so that a mistake there is not
-repeated here.
+has more columns of a table that is grouped by its key, a column loses a schema that says nothing.
+Everything else must be equal. Knows nothing of the rewriter: it imports no part of it, so that a
+mistake there is not repeated here.
 """
 
 from __future__ import annotations

@@ -51,6 +51,9 @@ __all__ = [
 _SERVE = "import sys; from proxy.commands.main import main; sys.exit(main())"
 _START_SECONDS = 60.0
 _DRAIN_SECONDS = "2"
+_STOP_SECONDS = 10.0
+# Waits at our end of a pipe: the proxy goes however this process ends, SIGKILL included.
+_WATCH = 'read -r _; kill -KILL "$1"; rm -rf "$2"'
 HASH_KEY_VARIABLE = "QUERYWARDEN_HASH_KEY"
 TEST_HASH_KEY = "0123456789abcdef0123456789abcdef"
 
@@ -84,6 +87,7 @@ class RunningProxy:
         self.admin_port = 0
         self.directory = Path()
         self._process: subprocess.Popen[bytes] | None = None
+        self._watcher: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
         self.start()
@@ -134,6 +138,10 @@ class RunningProxy:
                 [*command, *self.arguments], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 env=environment, cwd=self.directory, start_new_session=True,
             )  # fmt: skip
+        self._watcher = subprocess.Popen(
+            ["/bin/sh", "-c", _WATCH, "sh", str(self._process.pid), str(self.directory)],
+            stdin=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True,
+        )  # fmt: skip
         try:
             self._wait(lambda: self.http("/readyz")[0] == 200, "did not become ready")
         except BaseException:
@@ -146,12 +154,17 @@ class RunningProxy:
         if self._process is not None:
             self._process.send_signal(signal.SIGTERM)
             try:
-                status = self._process.wait(10)
+                status = self._process.wait(_STOP_SECONDS)
             except subprocess.TimeoutExpired:
                 self._process.kill()
                 self._process.wait()
                 status = -signal.SIGKILL
             self._process = None
+        if self._watcher is not None and self._watcher.stdin is not None:
+            self._watcher.kill()
+            self._watcher.wait()
+            self._watcher.stdin.close()
+            self._watcher = None
         if self.directory.name:
             shutil.rmtree(self.directory, ignore_errors=True)
         return status

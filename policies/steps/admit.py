@@ -6,6 +6,8 @@ not recurse.
 
 from __future__ import annotations
 
+import re
+
 from policies import grammar
 from policies.reasons import (
     INVALID_TEXT,
@@ -15,9 +17,13 @@ from policies.reasons import (
     Refusal,
 )
 
-MAX_BYTES = 1 << 20
+MAX_BYTES = 1 << 18
 MAX_NESTING = 200  # parentheses, brackets, CASE
 MAX_CHAIN = 5000  # operators in a row between two commas: each may be one level of the tree
+MAX_TOKENS = 20_000  # deciding takes time for each, and others wait meanwhile
+# A run of these is one operator to the scanner, whose time grows with the square of its length;
+# comment signs are among them. PostgreSQL's own limit for an operator is 63.
+_OPERATOR_RUN = re.compile(rb"[-~!@#^&|`?+*/%<>=]{1000}")
 # A text this short cannot nest deeply enough to hurt: the parsers' own limits raise first.
 SHORT = 4096
 
@@ -40,6 +46,8 @@ def admit(text: bytes) -> None:
         text.decode("utf-8")
     except UnicodeDecodeError as error:
         raise Refusal(INVALID_TEXT, "the statement is not valid UTF-8") from error
+    if _OPERATOR_RUN.search(text):
+        raise too_complex()
     if len(text) > SHORT:
         _bound_nesting(text)
 
@@ -49,6 +57,8 @@ def _bound_nesting(text: bytes) -> None:
         tokens = grammar.tokens(text)
     except grammar.GrammarError as error:
         raise Refusal(SYNTAX_ERROR, str(error)) from error
+    if len(tokens) > MAX_TOKENS:
+        raise too_complex()
     chains = [0]  # one counter for each open bracket: operators since the last comma
     for token in tokens:
         name = token.name
@@ -72,6 +82,6 @@ def too_complex() -> Refusal:
     """The refusal for a statement that nests too deeply."""
     return Refusal(
         TOO_COMPLEX,
-        "the statement nests too deeply",
-        "write it flatter: IN (...) or = ANY($1) instead of long chains",
+        "the statement is too long or nests too deeply",
+        "write it flatter: = ANY($1) with an array instead of long lists and chains",
     )

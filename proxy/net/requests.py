@@ -345,8 +345,6 @@ class Requests(asyncio.Protocol):
         """
         self._cut(start, stop, count)
         self._session.upstream.parse(name, OwnStatement.REFUSED, NO_TYPES)
-        if not name:
-            self._names.statements.pop(b"", None)
         self._ledger.owed.append((REFUSED, name, None, self._arrival, answer))
         self._ledger.phase = Phase.SKIPPING
         return GO

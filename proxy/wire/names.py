@@ -99,17 +99,19 @@ class Names(Generic[S]):
         owed: Iterable[ledger.Entry[S]],
     ) -> None:
         """After an error: `head` failed, `dropped` never happened, `owed` is still to come."""
-        if head[0] == ledger.PARSE and not head[1]:
+        if head[0] in (ledger.PARSE, ledger.REFUSED) and not head[1]:
             self.settled.pop(b"", None)
-        for entry in (head, *dropped):
-            if entry[0] == ledger.BIND:
-                self.portals.pop(entry[1], None)
+        unbound = {entry[1] for entry in (head, *dropped) if entry[0] == ledger.BIND}
         statements = dict(self.settled)
         for kind, name, statement, _, _ in owed:
-            if kind == ledger.PARSE and statement is not None:
+            if kind == ledger.BIND:
+                unbound.discard(name)
+            elif kind == ledger.PARSE and statement is not None:
                 statements[name] = statement
             elif kind == ledger.CLOSE and name[:1] == b"S":
                 statements.pop(name[1:], None)
             elif kind in (ledger.QUERY, ledger.REFUSED_QUERY):
                 statements.pop(b"", None)
         self.statements = statements
+        for name in unbound:
+            self.portals.pop(name, None)

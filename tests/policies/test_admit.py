@@ -16,14 +16,17 @@ from tests.policies.lab import ask, refused
         (b"SELECT '\0'", "INVALID_TEXT"),
         (b"SELECT '\xff'", "INVALID_TEXT"),
         (b"SELECT '\xed\xa0\x80'", "INVALID_TEXT"),
-        (b"SELECT '" + b"x" * (1 << 20) + b"'", "TOO_LARGE"),
+        (b"SELECT '" + b"x" * (1 << 18) + b"'", "TOO_LARGE"),
+        (b"SELECT 1 -- " + b"-" * 200_000, "TOO_COMPLEX"),
+        (b"SELECT " + b"/**/" * 50_000 + b"1", "TOO_COMPLEX"),
+        (b"SELECT 1 IN (1" + b",1" * 50_000 + b")", "TOO_COMPLEX"),
         (b"SELECT " + b"(" * 10_000 + b"1" + b")" * 10_000, "TOO_COMPLEX"),
         (b"SELECT 1" + b"+1" * 100_000, "TOO_COMPLEX"),
         (b"SELECT 1" + b"+1" * 1_000, "TOO_COMPLEX"),
         (b"SELECT " + b"NOT " * 5_000 + b"true", "TOO_COMPLEX"),
         (b"SELECT " + b"- " * 1_000 + b"1", "TOO_COMPLEX"),
         (b"SELECT 1" + b"::int4" * 3_000, "TOO_COMPLEX"),
-        (b"SELECT 1" + b" UNION SELECT 1" * 20_000, "TOO_COMPLEX"),
+        (b"SELECT 1" + b" UNION SELECT 1" * 10_000, "TOO_COMPLEX"),
         (b"SELECT * FROM " + b"(SELECT * FROM " * 400 + b"s" + b") x" * 400, "TOO_COMPLEX"),
         (b"SELECT " + b"CASE WHEN true THEN " * 300 + b"1" + b" END" * 300, "TOO_COMPLEX"),
         (b"SELECT " + b"lower(" * 5_000 + b"'x'" + b")" * 5_000, "TOO_COMPLEX"),
@@ -43,7 +46,7 @@ def test_hostile_sizes(text: bytes, code: str) -> None:
 
 
 def test_long_but_flat_statements_are_fine() -> None:
-    numbers = ", ".join(map(str, range(20_000)))
+    numbers = ", ".join(map(str, range(9_000)))
     assert type(ask(f"SELECT id FROM s WHERE id IN ({numbers})")).__name__ == "Allow"
     either = " OR ".join(f"id = {n}" for n in range(1_000))
     assert type(ask(f"SELECT id FROM s WHERE {either}")).__name__ == "Allow"

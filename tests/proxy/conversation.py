@@ -24,13 +24,22 @@ from policies.subject import Subject
 from proxy.net.replies import Replies
 from proxy.net.requests import Requests
 from proxy.net.session import Session
+from proxy.net.upstream import OwnStatement
 from proxy.oplog.operation import Operation, Origin
+from proxy.wire.codecs import Column
 from proxy.wire.messages import (
     FROM_CLIENT,
     FROM_UPSTREAM,
+    CommandComplete,
+    DataRow,
     ErrorResponse,
     Message,
     NoticeResponse,
+    Parse,
+    ParseComplete,
+    ReadyForQuery,
+    RowDescription,
+    Sync,
 )
 
 
@@ -280,3 +289,37 @@ def fields(message: Message) -> dict[str, str]:
     """An error's or notice's fields."""
     assert isinstance(message, ErrorResponse | NoticeResponse)
     return {key: value.decode() for key, value in message.fields}
+
+
+POISON = OwnStatement.REFUSED.value
+COLUMNS = RowDescription((Column(b"id"),))
+ROW = DataRow((b"1",))
+READY = ReadyForQuery()
+
+
+def failure(sqlstate: bytes, severity: bytes = b"ERROR", **more: bytes) -> ErrorResponse:
+    """What an upstream says when something fails."""
+    base = (("S", severity), ("V", severity), ("C", sqlstate), ("M", b"it failed"))
+    return ErrorResponse((*base, *more.items()))
+
+
+SYNTAX_ERROR = failure(b"42601")
+
+
+def rows(count: int) -> list[Message]:
+    """A whole answer to a Query."""
+    return [COLUMNS, *[ROW] * count, CommandComplete(b"SELECT %d" % count), READY]
+
+
+def only(talk: Conversation) -> Operation:
+    """The one operation recorded."""
+    assert len(talk.operations) == 1
+    return talk.operations[0]
+
+
+def prepared(talk: Conversation) -> None:
+    """The statement `s` is prepared as SELECT 1, and that is over."""
+    talk.client >> [Parse(b"s", b"SELECT 1"), Sync()]
+    talk.server >> [ParseComplete(), READY]
+    talk.client.heard()
+    talk.server.heard()

@@ -1,4 +1,4 @@
-"""Connecting: every first byte a client may send, with raw sockets against a running listener."""
+"""Connecting (proxy/net/startup.py): every first byte a client may send, to a running listener."""
 
 from __future__ import annotations
 

@@ -1,0 +1,43 @@
+"""What the proxy says itself."""
+
+from __future__ import annotations
+
+import json
+
+from policies import reasons
+from proxy.net import answers
+from proxy.wire.messages import ErrorResponse, Message, NoticeResponse
+from tests.proxy.conversation import deny, fields
+
+
+def read(raw: bytes, kind: type[Message] = ErrorResponse) -> dict[str, str]:
+    assert raw[:1] == kind.TAG
+    return fields(kind.decode(raw[5:]))
+
+
+def test_an_error_has_only_the_fields_it_needs() -> None:
+    assert read(answers.error("26000", "no such thing")) == {
+        "S": "ERROR", "V": "ERROR", "C": "26000", "M": "no such thing",
+    }  # fmt: skip
+    assert read(answers.fatal("57P01", "bye", "connect again"))["V"] == "FATAL"
+
+
+def test_a_denial_can_be_read_by_a_program() -> None:
+    said = read(answers.denial(deny(reasons.FIELD_NOT_ALLOWED, "no", "yes", column="ssn")))
+    assert json.loads(said["D"]) == {"code": "FIELD_NOT_ALLOWED", "policy_version": "v1"}
+    assert "\n" not in said["D"]
+    assert (said["C"], said["M"], said["H"], said["c"]) == ("42501", "no", "yes", "ssn")
+    assert "R" not in said and "t" not in said
+
+
+def test_a_changed_plan_says_so_in_the_way_drivers_know() -> None:
+    said = read(answers.denial(deny(reasons.PLAN_CHANGED)))
+    assert (said["C"], said["R"]) == ("0A000", "RevalidateCachedQuery")
+
+
+def test_text_that_cannot_be_sent_is_made_fit() -> None:
+    assert read(answers.error("22021", "a\0b\ud800"))["M"] == "ab?"
+
+
+def test_the_cap_notice() -> None:
+    assert read(answers.cap_notice(100), NoticeResponse)["M"] == "result capped at 100 rows"
