@@ -40,7 +40,7 @@ SETTINGS: dict[str, Check] = {
     "application_name": _anything,
     "bytea_output": _one_of("hex", "escape"),
     "client_encoding": _utf8,
-    "client_min_messages": _one_of("notice", "warning", "error", "log"),
+    "client_min_messages": _one_of("notice", "warning", "error"),
     "datestyle": _anything,
     "extra_float_digits": _number(-15, 3),
     "geqo": BOOLEAN,

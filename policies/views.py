@@ -52,11 +52,15 @@ class PolicyView:
         return bool(self.conditions)
 
     def text(self, *, fenced: bool, only: bool) -> str:
-        """The view as a SELECT. `only`: without the rows of inheriting tables."""
+        """The view as a SELECT. `only`: without the rows of inheriting tables.
+
+        Columns are qualified: a bare name that the table has lost since would be looked for in
+        the client's own query around it.
+        """
         source = f"{identifier(self.relation.schema)}.{identifier(self.relation.name)}"
         where = f" WHERE {' AND '.join(self.conditions)}" if self.conditions else ""
         return (
-            f"SELECT {self.select_list} FROM {'ONLY ' if only else ''}{source}{where}"
+            f"SELECT {self.select_list} FROM {'ONLY ' if only else ''}{source} r{where}"
             f"{FENCE if fenced else ''}"
         )
 
@@ -190,6 +194,7 @@ def _columns(
     for column in relation.columns:
         rule = rules.column_rule(name, column.name)
         quoted = identifier(column.name)
+        source = f"r.{quoted}"
         where = f"entities.{name}.columns.{column.name}"
         try:
             if rule.kind == "deny":
@@ -198,10 +203,10 @@ def _columns(
             if rule.kind == "show":
                 expressions.append(_shown(column))
             elif rule.kind == "mask" and rule.mask is not None:
-                expressions.append(f"{mask(quoted, column.type, rule.mask)} AS {quoted}")
+                expressions.append(f"{mask(source, column.type, rule.mask)} AS {quoted}")
                 effects.append(PolicyEffect(rule.rule or where, "mask", name, column.name))
             elif rule.kind == "hash":
-                made = digest(quoted, column.type, rule.key, hash_key)
+                made = digest(source, column.type, rule.key, hash_key)
                 expressions.append(f"{made} AS {quoted}")
                 effects.append(PolicyEffect(rule.rule or where, "hash", name, column.name))
             else:
@@ -217,8 +222,8 @@ def _shown(column: Column) -> str:
     print the name of any object."""
     quoted = identifier(column.name)
     if column.type in LOOKUP_TYPES:
-        return f"{quoted}::pg_catalog.oid AS {quoted}"
-    return quoted
+        return f"r.{quoted}::pg_catalog.oid AS {quoted}"
+    return f"r.{quoted}"
 
 
 def _conditions(
@@ -229,7 +234,7 @@ def _conditions(
     def own(rule: str, column: str) -> str:
         if relation.column(column) is None:
             raise EntityError(f"entities.{name}.{rule}", f'no column "{column}" in the table')
-        return identifier(column)
+        return f"r.{identifier(column)}"
 
     conditions: list[tuple[str, str]] = []
     if entity.tenant is not None:
@@ -292,6 +297,9 @@ def _predicate(name: str, text: str, relation: Relation, subject: Subject) -> st
             edits.append((start, found.end(), _subject_value(subject, parts[1])))
         elif len(parts) != 1 or relation.column(parts[0]) is None:
             raise EntityError(where, f'no column "{".".join(parts)}" in the table')
+        else:
+            start = value.get("location", 0) - prefix
+            edits.append((start, start, "r."))
     for start, end, value in sorted(edits, reverse=True):
         data = data[:start] + value.encode() + data[end:]
     return f"({data.decode()}\n)"

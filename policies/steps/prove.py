@@ -1,7 +1,8 @@
 """prove: PostgreSQL's grammar again. The new text must be the old one with only permitted edits.
 
-Both trees are walked side by side. They may differ in four places only, and there exactly so:
-a relation has become its policy view, a looked-up object its guard, the outermost limit the cap.
+Both trees are walked side by side. They may differ in these places only, and there exactly so:
+a relation has become its policy view, a looked-up object its guard, the outermost limit the cap,
+a bare function name that of pg_catalog.
 Nothing is taken from the steps before but the views themselves, so a fault in any of them is a
 refusal here, never a leak.
 """
@@ -31,6 +32,11 @@ from policies.views import PolicyView
 
 _ARGUMENT = "querywarden_argument"
 _STAR: Node = {"ResTarget": {"val": {"ColumnRef": {"fields": [{"A_Star": {}}]}}}}
+
+
+def pinned(name: list[Node]) -> list[Node]:
+    """A function's name as it must be written: with its schema."""
+    return name if len(name) > 1 else [{"String": {"sval": "pg_catalog"}}, *name]
 
 
 class _Different(Exception):
@@ -260,6 +266,7 @@ class _Proof:
             raise _Different
 
     def _same_call(self, before: Node, after: Node, scope: Scope) -> None:
+        before = {**before, "funcname": pinned(before["funcname"])}
         guard = GUARDED.get(called(before))
         if guard is None:
             return self._same(before, after, scope)

@@ -140,12 +140,6 @@ def _check_operator(parts: tuple[str, ...], statement: Statement) -> None:
 def _check_function(node: Node, parts: tuple[str, ...], statement: Statement) -> None:
     name = function_name(parts)
     if name in ALLOWED or name in GUARDED:
-        if len(parts) == 1 and name in statement.catalog.user_functions:
-            raise Refusal(
-                FUNCTION_NOT_ALLOWED,
-                f"function {name} is not allowed: the database defines its own",
-                f"write pg_catalog.{name} for the built-in one",
-            )
         if name in SIZED:
             _check_size(name, node)
         return
@@ -235,18 +229,37 @@ def _check_attributes(statement: Statement) -> None:
 
 
 def _refuse_call(name: str, statement: Statement) -> None:
+    """Refuse an attribute unless it is a column somebody gave a name, and nothing one can call.
+
+    Names of hidden functions and names of nothing are refused alike.
+    """
     catalog = statement.catalog
+    if _harmless(name, statement):
+        return
     callable_ = (
         name in catalog.functions
         or name in catalog.builtin_types
         or any(known.name == name for known in catalog.types)
     )
-    if callable_ and not _harmless(name, statement):
+    if callable_ or name not in _named(statement):
         raise Refusal(
             FUNCTION_NOT_ALLOWED,
-            f"attribute {name} is not allowed: it may call the function or type of that name",
-            "give the column another name with AS, and declare columns of functions in FROM",
+            f"attribute {name} is not allowed: it is no known column and may call a function",
+            "name the column with AS, and declare columns of functions in FROM",
         )
+
+
+def _named(statement: Statement) -> set[str]:
+    """Column names the statement gives, and those of what it may read."""
+    found = {"key", "value", "ordinality"}  # of the json_each family
+    for view in statement.views:
+        found.update(view.columns)
+    for key, node in grammar.walk(statement.node):
+        if key == "ResTarget" and "name" in node:
+            found.add(node["name"])
+        elif key in ("colnames", "aliascolnames"):
+            found.update(grammar.names(node))
+    return found.union(*statement.reading.sources.values())
 
 
 def _harmless(name: str, statement: Statement) -> bool:

@@ -262,8 +262,12 @@ def _before_as(statement: Statement, at: int) -> tuple[int, int]:
 
 def _guard_functions(statement: Statement, empty: set[int]) -> None:
     for node, parts in statement.reading.functions:
+        if id(node) in empty:
+            continue
+        if len(parts) == 1:
+            statement.pinned.append(_place(node, statement))
         guard = GUARDED.get(function_name(parts))
-        if guard is None or id(node) in empty:
+        if guard is None:
             continue
         place = node.get("location", 0) - statement.offset
         ranges = _call(statement, place)

@@ -65,7 +65,7 @@ class Requests(asyncio.Protocol):
         self._ledger = session.ledger
         self._names = session.names
         self._reader = FrameReader(client_rules(max_statement_bytes))
-        self._decided: round_trips.Decided | None = None  # of the Parse that comes next
+        self._decided: round_trips.Decided | None = None  # of what comes next
         self._longest = max_statement_bytes
         self._held: deque[tuple[bytes, list[Frame]]] = deque()
         self._buffer = b""
@@ -80,7 +80,11 @@ class Requests(asyncio.Protocol):
         if session.engine.snapshot is not session.snapshot:
             session.take_snapshot()
         if self._reader.clear and not self._held:
-            sent, self._decided = round_trips.send(session, data, self._longest)
+            try:
+                sent, self._decided = round_trips.send(session, data, self._longest)
+            except Exception as error:
+                session.out_of_step(error)
+                return
             if sent == len(data):
                 return
             data = data[sent:]
@@ -162,6 +166,10 @@ class Requests(asyncio.Protocol):
             return self._end_copy(start, stop, count)
         return GO
 
+    def _decide(self, text: bytes) -> round_trips.Decided:
+        decided, self._decided = self._decided, None
+        return decided or self._session.decide(text)
+
     # The simple protocol.
 
     def _query(self, start: int, stop: int, count: int) -> int:
@@ -172,7 +180,7 @@ class Requests(asyncio.Protocol):
             answer = self._violation("invalid string in message")
             return self._refuse_query(start, stop, count, answer)
         text = self._buffer[start + _BODY : stop - 1]
-        decision, seconds, cached = session.decide(text)
+        decision, seconds, cached = self._decide(text)
         if isinstance(decision, Deny):
             answer = session.refused(decision, self._arrival, seconds, cached)
             return self._refuse_query(start, stop, count, answer)
@@ -206,11 +214,7 @@ class Requests(asyncio.Protocol):
         if problem:
             return self._refuse(start, stop, count, self._violation(problem), name)
         text = buffer[middle + 1 : last]
-        decided, self._decided = self._decided, None
-        if decided is not None:
-            decision, seconds, cached = decided
-        else:
-            decision, seconds, cached = session.decide(text)
+        decision, seconds, cached = self._decide(text)
         if isinstance(decision, Allow):
             decision = check_parse(session, decision, types)
         if isinstance(decision, Deny):
@@ -359,12 +363,7 @@ class Requests(asyncio.Protocol):
 
     def _internal_error(self, tag: int, start: int, stop: int, count: int) -> int:
         """A handler failed: the statement is refused, and nothing of it has gone out."""
-        deny = self._session.deny(
-            reasons.INTERNAL_ERROR,
-            "internal error: the statement was not run",
-            "this is a fault of the proxy, not of the statement",
-        )
-        answer = self._session.refused(deny, self._arrival)
+        answer = self._session.refused(self._session.internal_error(), self._arrival)
         refuse = self._refuse_query if tag in b"QF" else self._refuse
         return refuse(start, stop, count, answer)
 

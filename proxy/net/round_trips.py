@@ -1,4 +1,4 @@
-"""The usual round trip, recognised whole: one statement prepared and run, or run again.
+"""The usual round trip, recognised whole: a statement prepared and run, run again, or a Query.
 
 A shortcut and nothing else: it changes nothing until it has seen the complete shape, and whatever
 does not fit it goes the long way through `requests` and `replies`, which give the same result (the
@@ -22,6 +22,7 @@ from proxy.wire.messages import BindComplete, Describe, Execute, ParseComplete, 
 from proxy.wire.names import NAME_BYTES
 from proxy.wire.phases import Phase
 
+_QUERY: Final = ord("Q")
 _PARSE: Final = ord("P")
 _BIND: Final = ord("B")
 _DESCRIBE: Final = ord("D")
@@ -47,18 +48,20 @@ _READY_SIZE: Final = 6
 _IDLE: Final = ord("I")
 
 
-# A decision made for a Parse that then did not fit: the long way need not make it again.
+# A decision made for a Parse or Query that then did not fit: the long way need not make it again.
 # (decision, seconds, whether it was cached)
 Decided = tuple[Decision, float, bool]
 
 
 def send(session: Session, data: bytes, longest: int) -> tuple[int, Decided | None]:
-    """Acts on the rounds `data` begins with and sends them; says where they end. The Decided is of
-    the Parse that stands there. `longest`: the limit of a Parse."""
+    """Acts on the rounds (or the Query) `data` begins with and sends them; says where they end. The
+    Decided is of the Parse or Query that stands there. `longest`: the limit of those two."""
     ledger = session.ledger
     # Rounds stand only at the head of the ledger, so `Ledger.unroll` finds them all.
     if ledger.phase is not Phase.READY or (ledger.owed and ledger.owed[-1][0] != ROUND):
         return 0, None
+    if data[0] == _QUERY:
+        return _send_query(session, data, longest)
     upstream = session.upstream
     position, end, sent = 0, len(data), 0
     arrival: Arrival | None = None
@@ -67,7 +70,7 @@ def send(session: Session, data: bytes, longest: int) -> tuple[int, Decided | No
         bind = position
         tag, length = HEADER(data, bind)
         stop = bind + 1 + length
-        if tag == _PARSE and length <= longest and stop + _BODY < end:
+        if tag == _PARSE and length < longest and stop + _BODY < end:
             bind = stop
             tag, length = HEADER(data, bind)
             stop = bind + 1 + length
@@ -113,6 +116,25 @@ def send(session: Session, data: bytes, longest: int) -> tuple[int, Decided | No
         upstream.forward(data, sent, position)
         upstream.flush()
     return position, decided
+
+
+def _send_query(session: Session, data: bytes, longest: int) -> tuple[int, Decided | None]:
+    """The same when `data` is one Query and nothing else."""
+    if not _BODY < len(data) <= longest or HEADER(data)[1] + 1 != len(data) or data[-1]:
+        return 0, None
+    text = data[_BODY:-1]
+    arrival = time(), perf_counter()
+    decided = allow, seconds, cached = session.decide(text)
+    if not isinstance(allow, Allow):
+        return 0, decided
+    statement = Statement(text, allow, session.snapshot, seconds, cached)
+    if statement.may_copy:
+        return 0, decided
+    session.names.query_sent()
+    session.ledger.sync_sent((QUERY, b"", statement, arrival, b""))
+    session.upstream.query(allow)
+    session.upstream.flush()
+    return len(data), None
 
 
 def _read_parse(data: bytes, start: int, stop: int, name: bytes) -> tuple[bytes, bytes] | None:

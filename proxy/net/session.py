@@ -161,8 +161,20 @@ class Session:
         if self.subject is None:
             return self.engine.unknown_subject(), 0.0, False
         before = perf_counter()
-        decision, cached = self.engine.decide(self.subject, text)
+        try:
+            decision, cached = self.engine.decide(self.subject, text)
+        except Exception as error:
+            complain("a statement could not be decided", error)
+            decision, cached = self.internal_error(), False
         return decision, perf_counter() - before, cached
+
+    def internal_error(self) -> Deny:
+        """The refusal of a statement we failed at: nothing of it has gone out."""
+        return self.deny(
+            reasons.INTERNAL_ERROR,
+            "internal error: the statement was not run",
+            "this is a fault of the proxy, not of the statement",
+        )
 
     def check_types(self, oids: Sequence[int]) -> Deny | None:
         """The refusal for a Parse that declares parameters of these types, if there is one."""
@@ -314,8 +326,8 @@ class Session:
         self.end(answers.fatal(answers.CONNECTION_LOST, message, "connect again"))
 
     def out_of_step(self, error: Exception) -> None:
-        """What the upstream says cannot be matched with what it was asked: nothing may pass."""
-        complain("the upstream's replies cannot be followed", error)
+        """What was asked and what is answered cannot be matched any more: nothing may pass."""
+        complain("the conversation cannot be followed", error)
         code = reasons.INTERNAL_ERROR.sqlstate
         self.end(answers.fatal(code, "internal error: the connection is closed"))
 

@@ -1,35 +1,35 @@
 --# columns that depend on a grouped primary key are named too
 SELECT t.id, t.a, count(*) FROM t GROUP BY t.id
->> SELECT t.id, t.a, count(*) FROM (SELECT "id", "org", "a", NULL::text AS "mail", "n", "mood" FROM "public"."t" WHERE "org" = '1') AS "t" GROUP BY "t"."a", t.id
+>> SELECT t.id, t.a, pg_catalog.count(*) FROM (SELECT r."id", r."org", r."a", NULL::text AS "mail", r."n", r."mood" FROM "public"."t" r WHERE r."org" = '1') AS "t" GROUP BY "t"."a", t.id
 >> LIMIT 101
 
 --# also through joins, stars and sorting
 SELECT t.*, max(s.id) FROM t LEFT JOIN s USING (id) GROUP BY t.id ORDER BY t.n
->> SELECT t.*, max(s.id) FROM (SELECT "id", "org", "a", NULL::text AS "mail", "n", "mood" FROM "public"."t" WHERE "org" = '1') AS "t" LEFT JOIN (SELECT "id", "x" FROM "public"."s") AS "s" USING (id) GROUP BY "t"."a", "t"."mail", "t"."mood", "t"."n", "t"."org", t.id ORDER BY t.n
+>> SELECT t.*, pg_catalog.max(s.id) FROM (SELECT r."id", r."org", r."a", NULL::text AS "mail", r."n", r."mood" FROM "public"."t" r WHERE r."org" = '1') AS "t" LEFT JOIN (SELECT r."id", r."x" FROM "public"."s" r) AS "s" USING (id) GROUP BY "t"."a", "t"."mail", "t"."mood", "t"."n", "t"."org", t.id ORDER BY t.n
 >> LIMIT 101
 
 --# an unqualified key of the only relation
 SELECT a FROM t GROUP BY id HAVING n > 1
->> SELECT a FROM (SELECT "id", "org", "a", NULL::text AS "mail", "n", "mood" FROM "public"."t" WHERE "org" = '1' OFFSET 0) AS "t" GROUP BY "t"."a", "t"."n", id HAVING n > 1
+>> SELECT a FROM (SELECT r."id", r."org", r."a", NULL::text AS "mail", r."n", r."mood" FROM "public"."t" r WHERE r."org" = '1' OFFSET 0) AS "t" GROUP BY "t"."a", "t"."n", id HAVING n > 1
 >> LIMIT 101
 
 --# nothing depends on what is no key
 SELECT a, count(*) FROM t GROUP BY a
->> SELECT a, count(*) FROM (SELECT "id", "org", "a", NULL::text AS "mail", "n", "mood" FROM "public"."t" WHERE "org" = '1') AS "t" GROUP BY a
+>> SELECT a, pg_catalog.count(*) FROM (SELECT r."id", r."org", r."a", NULL::text AS "mail", r."n", r."mood" FROM "public"."t" r WHERE r."org" = '1') AS "t" GROUP BY a
 >> LIMIT 101
 
 --# a key may be someone else's when it is not qualified
 SELECT t.a FROM t, s GROUP BY id
->> SELECT t.a FROM (SELECT "id", "org", "a", NULL::text AS "mail", "n", "mood" FROM "public"."t" WHERE "org" = '1') AS "t", (SELECT "id", "x" FROM "public"."s") AS "s" GROUP BY id
+>> SELECT t.a FROM (SELECT r."id", r."org", r."a", NULL::text AS "mail", r."n", r."mood" FROM "public"."t" r WHERE r."org" = '1') AS "t", (SELECT r."id", r."x" FROM "public"."s" r) AS "s" GROUP BY id
 >> LIMIT 101
 
 --# nor on a renamed one
 SELECT x.id FROM t AS x (id) GROUP BY x.id
->> SELECT x.id FROM (SELECT "id", "org", "a", NULL::text AS "mail", "n", "mood" FROM "public"."t" WHERE "org" = '1' OFFSET 0) AS x (id) GROUP BY x.id
+>> SELECT x.id FROM (SELECT r."id", r."org", r."a", NULL::text AS "mail", r."n", r."mood" FROM "public"."t" r WHERE r."org" = '1' OFFSET 0) AS x (id) GROUP BY x.id
 >> LIMIT 101
 
 --# grouping sets stay as they are
 SELECT t.id, t.a FROM t GROUP BY ROLLUP (t.id)
->> SELECT t.id, t.a FROM (SELECT "id", "org", "a", NULL::text AS "mail", "n", "mood" FROM "public"."t" WHERE "org" = '1') AS "t" GROUP BY ROLLUP (t.id)
+>> SELECT t.id, t.a FROM (SELECT r."id", r."org", r."a", NULL::text AS "mail", r."n", r."mood" FROM "public"."t" r WHERE r."org" = '1') AS "t" GROUP BY ROLLUP (t.id)
 >> LIMIT 101
 

@@ -1,51 +1,51 @@
 --# a relation becomes its policy view, under the name the client used
 SELECT * FROM s
->> SELECT * FROM (SELECT "id", "x" FROM "public"."s") AS "s"
+>> SELECT * FROM (SELECT r."id", r."x" FROM "public"."s" r) AS "s"
 >> LIMIT 101
 
 --# masked columns are masks, denied ones are not there, rows are the tenant's
 SELECT * FROM t
->> SELECT * FROM (SELECT "id", "org", "a", NULL::text AS "mail", "n", "mood" FROM "public"."t" WHERE "org" = '1') AS "t"
+>> SELECT * FROM (SELECT r."id", r."org", r."a", NULL::text AS "mail", r."n", r."mood" FROM "public"."t" r WHERE r."org" = '1') AS "t"
 >> LIMIT 101
 
 --# the client's alias stays, with its column names, and whatever follows it
 SELECT u.id FROM t AS u (p, q) JOIN s v USING (id)
->> SELECT u.id FROM (SELECT "id", "org", "a", NULL::text AS "mail", "n", "mood" FROM "public"."t" WHERE "org" = '1' OFFSET 0) AS u (p, q) JOIN (SELECT "id", "x" FROM "public"."s") v USING (id)
+>> SELECT u.id FROM (SELECT r."id", r."org", r."a", NULL::text AS "mail", r."n", r."mood" FROM "public"."t" r WHERE r."org" = '1' OFFSET 0) AS u (p, q) JOIN (SELECT r."id", r."x" FROM "public"."s" r) v USING (id)
 >> LIMIT 101
 
 --# ONLY moves inside
 SELECT id FROM ONLY t
->> SELECT id FROM (SELECT "id", "org", "a", NULL::text AS "mail", "n", "mood" FROM ONLY "public"."t" WHERE "org" = '1') AS "t"
+>> SELECT id FROM (SELECT r."id", r."org", r."a", NULL::text AS "mail", r."n", r."mood" FROM ONLY "public"."t" r WHERE r."org" = '1') AS "t"
 >> LIMIT 101
 
 --# ONLY with brackets
 SELECT id FROM ONLY (s)
->> SELECT id FROM (SELECT "id", "x" FROM ONLY "public"."s") AS "s"
+>> SELECT id FROM (SELECT r."id", r."x" FROM ONLY "public"."s" r) AS "s"
 >> LIMIT 101
 
 --# TABLE x is SELECT * FROM x
 TABLE s
->> SELECT * FROM (SELECT "id", "x" FROM "public"."s") AS "s"
+>> SELECT * FROM (SELECT r."id", r."x" FROM "public"."s" r) AS "s"
 >> LIMIT 101
 
 --# TABLE in a set operation
 SELECT 1 UNION ALL TABLE s
->> SELECT 1 UNION ALL SELECT * FROM (SELECT "id", "x" FROM "public"."s") AS "s"
+>> SELECT 1 UNION ALL SELECT * FROM (SELECT r."id", r."x" FROM "public"."s" r) AS "s"
 >> LIMIT 101
 
 --# an owner sees its own rows
 SELECT * FROM own
->> SELECT * FROM (SELECT "org", "who" FROM "public"."own" WHERE "org" = '1' AND "who" = '7') AS "own"
+>> SELECT * FROM (SELECT r."org", r."who" FROM "public"."own" r WHERE r."org" = '1' AND r."who" = '7') AS "own"
 >> LIMIT 101
 
 --# soft-deleted rows do not exist
 SELECT * FROM gone
->> SELECT * FROM (SELECT "id", "died" FROM "public"."gone" WHERE "died" IS NULL) AS "gone"
+>> SELECT * FROM (SELECT r."id", r."died" FROM "public"."gone" r WHERE r."died" IS NULL) AS "gone"
 >> LIMIT 101
 
 --# a rows predicate, its subject values as literals
 SELECT * FROM kinds
->> SELECT * FROM (SELECT "kind", "n" FROM "public"."kinds" WHERE (kind = 'it''s' AND n > 0
+>> SELECT * FROM (SELECT r."kind", r."n" FROM "public"."kinds" r WHERE (r.kind = 'it''s' AND r.n > 0
 >> )) AS "kinds"
 >> LIMIT 101
 
@@ -55,26 +55,26 @@ SELECT * FROM broken
 
 --# fenced when a condition is not known to be leakproof
 SELECT n FROM t WHERE n > 1
->> SELECT n FROM (SELECT "id", "org", "a", NULL::text AS "mail", "n", "mood" FROM "public"."t" WHERE "org" = '1' OFFSET 0) AS "t" WHERE n > 1
+>> SELECT n FROM (SELECT r."id", r."org", r."a", NULL::text AS "mail", r."n", r."mood" FROM "public"."t" r WHERE r."org" = '1' OFFSET 0) AS "t" WHERE n > 1
 >> LIMIT 101
 
 --# no fence for leakproof comparisons
 SELECT id FROM t WHERE id = 5 AND a IN ('x', 'y')
->> SELECT id FROM (SELECT "id", "org", "a", NULL::text AS "mail", "n", "mood" FROM "public"."t" WHERE "org" = '1') AS "t" WHERE id = 5 AND a IN ('x', 'y')
+>> SELECT id FROM (SELECT r."id", r."org", r."a", NULL::text AS "mail", r."n", r."mood" FROM "public"."t" r WHERE r."org" = '1') AS "t" WHERE id = 5 AND a IN ('x', 'y')
 >> LIMIT 101
 
 --# relations wherever they stand
 SELECT (SELECT max(id) FROM s) FROM t WHERE EXISTS (SELECT 1 FROM s WHERE s.id = t.id) ORDER BY (SELECT 1 FROM s LIMIT 1)
->> SELECT (SELECT max(id) FROM (SELECT "id", "x" FROM "public"."s") AS "s") FROM (SELECT "id", "org", "a", NULL::text AS "mail", "n", "mood" FROM "public"."t" WHERE "org" = '1') AS "t" WHERE EXISTS (SELECT 1 FROM (SELECT "id", "x" FROM "public"."s") AS "s" WHERE s.id = t.id) ORDER BY (SELECT 1 FROM (SELECT "id", "x" FROM "public"."s") AS "s" LIMIT 1)
+>> SELECT (SELECT pg_catalog.max(id) FROM (SELECT r."id", r."x" FROM "public"."s" r) AS "s") FROM (SELECT r."id", r."org", r."a", NULL::text AS "mail", r."n", r."mood" FROM "public"."t" r WHERE r."org" = '1') AS "t" WHERE EXISTS (SELECT 1 FROM (SELECT r."id", r."x" FROM "public"."s" r) AS "s" WHERE s.id = t.id) ORDER BY (SELECT 1 FROM (SELECT r."id", r."x" FROM "public"."s" r) AS "s" LIMIT 1)
 >> LIMIT 101
 
 --# LATERAL, ROWS FROM and VALUES
 SELECT * FROM s, LATERAL (VALUES ((SELECT count(*) FROM s))) v(c), ROWS FROM (generate_series(1, 2)) g
->> SELECT * FROM (SELECT "id", "x" FROM "public"."s") AS "s", LATERAL (VALUES ((SELECT count(*) FROM (SELECT "id", "x" FROM "public"."s") AS "s"))) v(c), ROWS FROM (generate_series(1, 2)) g
+>> SELECT * FROM (SELECT r."id", r."x" FROM "public"."s" r) AS "s", LATERAL (VALUES ((SELECT pg_catalog.count(*) FROM (SELECT r."id", r."x" FROM "public"."s" r) AS "s"))) v(c), ROWS FROM (pg_catalog.generate_series(1, 2)) g
 >> LIMIT 101
 
 --# an aliased join in parentheses
 SELECT j.id FROM (s AS a JOIN s AS b USING (id)) AS j
->> SELECT j.id FROM ((SELECT "id", "x" FROM "public"."s") AS a JOIN (SELECT "id", "x" FROM "public"."s") AS b USING (id)) AS j
+>> SELECT j.id FROM ((SELECT r."id", r."x" FROM "public"."s" r) AS a JOIN (SELECT r."id", r."x" FROM "public"."s" r) AS b USING (id)) AS j
 >> LIMIT 101
 

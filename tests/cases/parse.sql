@@ -1,55 +1,55 @@
 --# parameters next to each other
 SELECT id FROM s WHERE id IN ($1,$2)
->> SELECT id FROM (SELECT "id", "x" FROM "public"."s") AS "s" WHERE id IN ($1,$2)
+>> SELECT id FROM (SELECT r."id", r."x" FROM "public"."s" r) AS "s" WHERE id IN ($1,$2)
 >> LIMIT 101
 
 --# dollar quotes hide nothing
 SELECT $$ ; SELECT * FROM hidden $$, $q$ ' $q$ FROM s
->> SELECT $$ ; SELECT * FROM hidden $$, $q$ ' $q$ FROM (SELECT "id", "x" FROM "public"."s") AS "s"
+>> SELECT $$ ; SELECT * FROM hidden $$, $q$ ' $q$ FROM (SELECT r."id", r."x" FROM "public"."s" r) AS "s"
 >> LIMIT 101
 
 --# escapes hide nothing
 SELECT E'a\'; SELECT * FROM hidden --' FROM s
->> SELECT E'a\'; SELECT * FROM hidden --' FROM (SELECT "id", "x" FROM "public"."s") AS "s"
+>> SELECT E'a\'; SELECT * FROM hidden --' FROM (SELECT r."id", r."x" FROM "public"."s" r) AS "s"
 >> LIMIT 101
 
 --# letters outside ASCII
 SELECT id AS größe, 'ä' FROM s WHERE x = 'ü' AND id = 1
->> SELECT id AS größe, 'ä' FROM (SELECT "id", "x" FROM "public"."s") AS "s" WHERE x = 'ü' AND id = 1
+>> SELECT id AS größe, 'ä' FROM (SELECT r."id", r."x" FROM "public"."s" r) AS "s" WHERE x = 'ü' AND id = 1
 >> LIMIT 101
 
 --# comments stay
 SELECT /* capability='x' */ id FROM s -- the end
->> SELECT /* capability='x' */ id FROM (SELECT "id", "x" FROM "public"."s") AS "s" -- the end
+>> SELECT /* capability='x' */ id FROM (SELECT r."id", r."x" FROM "public"."s" r) AS "s" -- the end
 >> LIMIT 101
 
 --# operators sqlglot does not know
 SELECT '1'::text FROM s WHERE id = 1 AND x ~<=~ 'a' AND @ -5 = 5
->> SELECT '1'::text FROM (SELECT "id", "x" FROM "public"."s") AS "s" WHERE id = 1 AND x ~<=~ 'a' AND @ -5 = 5
+>> SELECT '1'::text FROM (SELECT r."id", r."x" FROM "public"."s" r) AS "s" WHERE id = 1 AND x ~<=~ 'a' AND @ -5 = 5
 >> LIMIT 101
 
 --# numbers in other notations
 SELECT 0x1F, 1_000, 1e3 FROM s
->> SELECT 0x1F, 1_000, 1e3 FROM (SELECT "id", "x" FROM "public"."s") AS "s"
+>> SELECT 0x1F, 1_000, 1e3 FROM (SELECT r."id", r."x" FROM "public"."s" r) AS "s"
 >> LIMIT 101
 
 --# empty array brackets
 SELECT id FROM s WHERE id = ANY($1::int4[])
->> SELECT id FROM (SELECT "id", "x" FROM "public"."s") AS "s" WHERE id = ANY($1::int4[])
+>> SELECT id FROM (SELECT r."id", r."x" FROM "public"."s" r) AS "s" WHERE id = ANY($1::int4[])
 >> LIMIT 101
 
 --# functions sqlglot would check
 SELECT date_part('year', now()), round(1.5, 1), substr('abc', 2), mod(5, 2) FROM s
->> SELECT date_part('year', now()), round(1.5, 1), substr('abc', 2), mod(5, 2) FROM (SELECT "id", "x" FROM "public"."s") AS "s"
+>> SELECT pg_catalog.date_part('year', pg_catalog.now()), pg_catalog.round(1.5, 1), pg_catalog.substr('abc', 2), pg_catalog.mod(5, 2) FROM (SELECT r."id", r."x" FROM "public"."s" r) AS "s"
 >> LIMIT 101
 
 --# quoted names
 SELECT "s"."id" FROM "public"."s" AS "S"
->> SELECT "s"."id" FROM (SELECT "id", "x" FROM "public"."s") AS "S"
+>> SELECT "s"."id" FROM (SELECT r."id", r."x" FROM "public"."s" r) AS "S"
 >> LIMIT 101
 
 --# literals with their type in front
 SELECT interval '1' day, double precision '1.5', date '2024-01-01', timestamp with time zone '2024-01-01' FROM s
->> SELECT interval '1' day, double precision '1.5', date '2024-01-01', timestamp with time zone '2024-01-01' FROM (SELECT "id", "x" FROM "public"."s") AS "s"
+>> SELECT interval '1' day, double precision '1.5', date '2024-01-01', timestamp with time zone '2024-01-01' FROM (SELECT r."id", r."x" FROM "public"."s" r) AS "s"
 >> LIMIT 101
 

@@ -1,6 +1,6 @@
 --# one SELECT may be many forms
 SELECT DISTINCT ON (id) id, CASE WHEN id > 1 THEN 'a' ELSE 'b' END, ARRAY[1, 2], ROW(1, 2), x COLLATE "C" FROM s WINDOW w AS (ORDER BY id)
->> SELECT DISTINCT ON (id) id, CASE WHEN id > 1 THEN 'a' ELSE 'b' END, ARRAY[1, 2], ROW(1, 2), x COLLATE "C" FROM (SELECT "id", "x" FROM "public"."s") AS "s" WINDOW w AS (ORDER BY id)
+>> SELECT DISTINCT ON (id) id, CASE WHEN id > 1 THEN 'a' ELSE 'b' END, ARRAY[1, 2], ROW(1, 2), x COLLATE "C" FROM (SELECT r."id", r."x" FROM "public"."s" r) AS "s" WINDOW w AS (ORDER BY id)
 >> LIMIT 101
 
 --# unknown functions
@@ -25,7 +25,8 @@ SELECT public.lower('x')
 
 --# a built-in function the database overloads
 SELECT upper('x')
-!! FUNCTION_NOT_ALLOWED function upper is not allowed: the database defines its own 
+>> SELECT pg_catalog.upper('x')
+>> LIMIT 101
 
 --# may be called by its full name
 SELECT pg_catalog.upper('x')
@@ -38,7 +39,7 @@ SELECT s.peek FROM s
 
 --# the same in brackets
 SELECT (s).peek FROM s
-!! FUNCTION_NOT_ALLOWED attribute peek is not allowed: it may call the function or type of that name 
+!! FUNCTION_NOT_ALLOWED attribute peek is not allowed: it is no known column and may call a function 
 
 --# operators the database defines
 SELECT 1 === 1
@@ -55,7 +56,7 @@ SELECT 1 OPERATOR(pg_catalog.+) 1
 
 --# settings that may be read
 SELECT current_setting('TimeZone')
->> SELECT current_setting('TimeZone')
+>> SELECT pg_catalog.current_setting('TimeZone')
 >> LIMIT 101
 
 --# settings that may not
@@ -64,7 +65,7 @@ SELECT current_setting('app.tenant')
 
 --# settings that may be changed
 SELECT set_config('TimeZone', $1, false)
->> SELECT set_config('TimeZone', $1, false)
+>> SELECT pg_catalog.set_config('TimeZone', $1, false)
 >> LIMIT 101
 
 --# settings that may not be changed
@@ -144,20 +145,20 @@ SELEKT 1
 
 --# a value's attribute may be a function's name
 SELECT (1).pg_sleep
-!! FUNCTION_NOT_ALLOWED attribute pg_sleep is not allowed: it may call the function or type of that name 
+!! FUNCTION_NOT_ALLOWED attribute pg_sleep is not allowed: it is no known column and may call a function 
 
 --# so may a function's in FROM
 SELECT g.peek FROM generate_series(1, 2) g
-!! FUNCTION_NOT_ALLOWED attribute peek is not allowed: it may call the function or type of that name 
+!! FUNCTION_NOT_ALLOWED attribute peek is not allowed: it is no known column and may call a function 
 
 --# columns it declares are columns
 SELECT g.peek FROM jsonb_to_recordset('[]') AS g(peek text)
->> SELECT g.peek FROM jsonb_to_recordset('[]') AS g(peek text)
+>> SELECT g.peek FROM pg_catalog.jsonb_to_recordset('[]') AS g(peek text)
 >> LIMIT 101
 
 --# and types' names are casts
 SELECT (1).regclass
-!! FUNCTION_NOT_ALLOWED attribute regclass is not allowed: it may call the function or type of that name 
+!! FUNCTION_NOT_ALLOWED attribute regclass is not allowed: it is no known column and may call a function 
 
 --# look-up types only where they can be guarded
 SELECT * FROM jsonb_to_record('{}') AS r(a regclass)

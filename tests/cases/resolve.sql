@@ -5,12 +5,12 @@ WITH t AS (SELECT 1 AS id) SELECT * FROM t
 
 --# but not a schema-qualified one
 WITH s AS (SELECT 1 AS id) SELECT * FROM public.s
->> WITH s AS (SELECT 1 AS id) SELECT * FROM (SELECT "id", "x" FROM "public"."s") AS "s"
+>> WITH s AS (SELECT 1 AS id) SELECT * FROM (SELECT r."id", r."x" FROM "public"."s" r) AS "s"
 >> LIMIT 101
 
 --# inside its own definition the name is still the table
 WITH s AS (SELECT * FROM s) SELECT * FROM s
->> WITH s AS (SELECT * FROM (SELECT "id", "x" FROM "public"."s") AS "s") SELECT * FROM s
+>> WITH s AS (SELECT * FROM (SELECT r."id", r."x" FROM "public"."s" r) AS "s") SELECT * FROM s
 >> LIMIT 101
 
 --# unless the clause is recursive
@@ -20,12 +20,12 @@ WITH RECURSIVE s AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM s) SELECT * FROM 
 
 --# a later WITH query does not hide an earlier mention
 WITH a AS (SELECT * FROM s), s AS (SELECT 1) SELECT * FROM a, s
->> WITH a AS (SELECT * FROM (SELECT "id", "x" FROM "public"."s") AS "s"), s AS (SELECT 1) SELECT * FROM a, s
+>> WITH a AS (SELECT * FROM (SELECT r."id", r."x" FROM "public"."s" r) AS "s"), s AS (SELECT 1) SELECT * FROM a, s
 >> LIMIT 101
 
 --# an inner WITH ends with its query
 SELECT * FROM (WITH s AS (SELECT 1 AS id) SELECT * FROM s) q, s
->> SELECT * FROM (WITH s AS (SELECT 1 AS id) SELECT * FROM s) q, (SELECT "id", "x" FROM "public"."s") AS "s"
+>> SELECT * FROM (WITH s AS (SELECT 1 AS id) SELECT * FROM s) q, (SELECT r."id", r."x" FROM "public"."s" r) AS "s"
 >> LIMIT 101
 
 --# what is hidden and what does not exist answer alike
@@ -42,7 +42,7 @@ SELECT * FROM t
 
 --# the database may be named, when it is this one
 SELECT id FROM lab.public.s
->> SELECT id FROM (SELECT "id", "x" FROM "public"."s") AS "s"
+>> SELECT id FROM (SELECT r."id", r."x" FROM "public"."s" r) AS "s"
 >> LIMIT 101
 
 --# another database
@@ -51,7 +51,7 @@ SELECT id FROM other.public.s
 
 --# system catalogs have policy views
 SELECT relname FROM pg_class c WHERE c.relname = 't'
->> SELECT relname FROM (SELECT "oid", "relname", (-1)::pg_catalog.float4 AS "reltuples" FROM "pg_catalog"."pg_class" WHERE (oid < 16384 OR oid = ANY ('{20001,20002,20003,20004,20005,20101}'::pg_catalog.oid[]))) c WHERE c.relname = 't'
+>> SELECT relname FROM (SELECT r."oid", r."relname", (-1)::pg_catalog.float4 AS "reltuples" FROM "pg_catalog"."pg_class" r WHERE (oid < 16384 OR oid = ANY ('{20001,20002,20003,20004,20005,20101}'::pg_catalog.oid[]))) c WHERE c.relname = 't'
 >> LIMIT 10001
 
 --# statistics do not exist
@@ -60,17 +60,17 @@ SELECT * FROM pg_statistic
 
 --# a look-up by OID answers only for what is seen
 SELECT format_type(c.oid, NULL) FROM pg_class c
->> SELECT format_type((SELECT g."oid" FROM (SELECT (c.oid)::pg_catalog.oid) g("oid") WHERE g."oid" < 16384 OR g."oid" = ANY ('{16500,16502}'::pg_catalog.oid[])), NULL) FROM (SELECT "oid", "relname", (-1)::pg_catalog.float4 AS "reltuples" FROM "pg_catalog"."pg_class" WHERE (oid < 16384 OR oid = ANY ('{20001,20002,20003,20004,20005,20101}'::pg_catalog.oid[]))) c
+>> SELECT pg_catalog.format_type((SELECT g."oid" FROM (SELECT (c.oid)::pg_catalog.oid) g("oid") WHERE g."oid" < 16384 OR g."oid" = ANY ('{16500,16502}'::pg_catalog.oid[])), NULL) FROM (SELECT r."oid", r."relname", (-1)::pg_catalog.float4 AS "reltuples" FROM "pg_catalog"."pg_class" r WHERE (oid < 16384 OR oid = ANY ('{20001,20002,20003,20004,20005,20101}'::pg_catalog.oid[]))) c
 >> LIMIT 10001
 
 --# a look-up that is never answered
 SELECT pg_get_viewdef(c.oid) FROM pg_class c
->> SELECT pg_get_viewdef((SELECT g."oid" FROM (SELECT (c.oid)::pg_catalog.oid) g("oid") WHERE false)) FROM (SELECT "oid", "relname", (-1)::pg_catalog.float4 AS "reltuples" FROM "pg_catalog"."pg_class" WHERE (oid < 16384 OR oid = ANY ('{20001,20002,20003,20004,20005,20101}'::pg_catalog.oid[]))) c
+>> SELECT pg_catalog.pg_get_viewdef((SELECT g."oid" FROM (SELECT (c.oid)::pg_catalog.oid) g("oid") WHERE false)) FROM (SELECT r."oid", r."relname", (-1)::pg_catalog.float4 AS "reltuples" FROM "pg_catalog"."pg_class" r WHERE (oid < 16384 OR oid = ANY ('{20001,20002,20003,20004,20005,20101}'::pg_catalog.oid[]))) c
 >> LIMIT 10001
 
 --# a cast that prints names is guarded, and the result column keeps its name
 SELECT c.oid::regclass FROM pg_class c
->> SELECT (SELECT g."oid" FROM (SELECT (c.oid)::pg_catalog.oid) g("oid") WHERE g."oid" < 16384 OR g."oid" = ANY ('{20001,20002,20003,20004,20005,20101}'::pg_catalog.oid[]))::regclass::pg_catalog.text FROM (SELECT "oid", "relname", (-1)::pg_catalog.float4 AS "reltuples" FROM "pg_catalog"."pg_class" WHERE (oid < 16384 OR oid = ANY ('{20001,20002,20003,20004,20005,20101}'::pg_catalog.oid[]))) c
+>> SELECT (SELECT g."oid" FROM (SELECT (c.oid)::pg_catalog.oid) g("oid") WHERE g."oid" < 16384 OR g."oid" = ANY ('{20001,20002,20003,20004,20005,20101}'::pg_catalog.oid[]))::regclass::pg_catalog.text FROM (SELECT r."oid", r."relname", (-1)::pg_catalog.float4 AS "reltuples" FROM "pg_catalog"."pg_class" r WHERE (oid < 16384 OR oid = ANY ('{20001,20002,20003,20004,20005,20101}'::pg_catalog.oid[]))) c
 >> LIMIT 10001
 
 --# by name through a parameter
@@ -120,7 +120,7 @@ SELECT COALESCE('20007', 's'::regclass)
 
 --# or text, when it is only shown
 SELECT 's'::regclass AS name, CAST(oid AS regclass) FROM pg_class
->> SELECT 's'::regclass::pg_catalog.text AS name, CAST((SELECT g."oid" FROM (SELECT (oid )::pg_catalog.oid) g("oid") WHERE g."oid" < 16384 OR g."oid" = ANY ('{20001,20002,20003,20004,20005,20101}'::pg_catalog.oid[]))AS regclass)::pg_catalog.text FROM (SELECT "oid", "relname", (-1)::pg_catalog.float4 AS "reltuples" FROM "pg_catalog"."pg_class" WHERE (oid < 16384 OR oid = ANY ('{20001,20002,20003,20004,20005,20101}'::pg_catalog.oid[]))) AS "pg_class"
+>> SELECT 's'::regclass::pg_catalog.text AS name, CAST((SELECT g."oid" FROM (SELECT (oid )::pg_catalog.oid) g("oid") WHERE g."oid" < 16384 OR g."oid" = ANY ('{20001,20002,20003,20004,20005,20101}'::pg_catalog.oid[]))AS regclass)::pg_catalog.text FROM (SELECT r."oid", r."relname", (-1)::pg_catalog.float4 AS "reltuples" FROM "pg_catalog"."pg_class" r WHERE (oid < 16384 OR oid = ANY ('{20001,20002,20003,20004,20005,20101}'::pg_catalog.oid[]))) AS "pg_class"
 >> LIMIT 10001
 
 --# or what the statement says
@@ -130,7 +130,7 @@ SELECT 's'::regclass::text || 'x'
 
 --# types of values
 SELECT pg_typeof(1), CASE WHEN pg_typeof(1) = 'int4'::regtype THEN 1 END
->> SELECT pg_typeof(1)::pg_catalog.text, CASE WHEN pg_typeof(1)::pg_catalog.oid = 'int4'::regtype::pg_catalog.oid THEN 1 END
+>> SELECT pg_catalog.pg_typeof(1)::pg_catalog.text, CASE WHEN pg_catalog.pg_typeof(1)::pg_catalog.oid = 'int4'::regtype::pg_catalog.oid THEN 1 END
 >> LIMIT 101
 
 --# functions in FROM that find nothing

@@ -34,10 +34,10 @@ def _written(sql: str) -> Statement:
 
 TAMPERED = [
     # statement, what a fault writes instead of what
-    ("SELECT id FROM t", """ WHERE "org" = '1'""", ""),
+    ("SELECT id FROM t", """ WHERE r."org" = '1'""", ""),
     ("SELECT id FROM t", "'1'", "'2'"),
     ("SELECT id FROM t", '"org" = ', '"org" <> '),
-    ("SELECT id FROM t", '"n", "mood"', '"n", "mood", "secret"'),
+    ("SELECT id FROM t", 'r."n", r."mood"', 'r."n", r."mood", r."secret"'),
     ("SELECT id FROM t", 'NULL::text AS "mail"', '"mail"'),
     ("SELECT id FROM t", '"public"."t"', '"public"."hidden"'),
     ("SELECT id FROM t", 'AS "t"', 'AS "s"'),
@@ -59,10 +59,12 @@ TAMPERED = [
     ("SELECT c.oid::regclass FROM pg_class c", "::pg_catalog.text", ""),
     ("SELECT 's'::regclass", ' AS "regclass"', ' AS "oid"'),
     ("SELECT relid FROM pg_partition_ancestors(1)", "WHERE false", "WHERE true"),
+    ("SELECT lower('A')", "pg_catalog.", ""),
+    ("SELECT lower('A')", "pg_catalog.", "public."),
     ("SELECT t.id, t.a FROM t GROUP BY t.id", '"t"."a", ', '"t"."n", '),
     ("SELECT t.id FROM t GROUP BY t.id", "GROUP BY t.id", "GROUP BY t.a, t.id"),
-    ("SELECT x.id FROM s x", '(SELECT "id", "x" FROM "public"."s")', "s"),
-    ("WITH s AS (SELECT 1) TABLE public.s", '(SELECT "id", "x" FROM "public"."s")', "public.s"),
+    ("SELECT x.id FROM s x", '(SELECT r."id", r."x" FROM "public"."s" r)', "s"),
+    ("WITH s AS (SELECT 1) TABLE public.s", '(SELECT r."id", r."x" FROM "public"."s" r)', "public.s"),
     ("SELECT pg_get_viewdef(c.oid) FROM pg_class c", "WHERE false", "WHERE true"),
     ("SELECT c.oid::regclass FROM pg_class c", "20005", "20007"),
     ("SELECT c.oid::regclass FROM pg_class c", "(c.oid)", "(20007)"),
@@ -88,6 +90,6 @@ def test_a_tampered_text_is_refused(sql: str, right: str, wrong: str) -> None:
 
 def test_a_view_put_where_the_client_wrote_one_by_hand_changes_nothing() -> None:
     """A client cannot fake a policy view: its own derived table names the relation again."""
-    statement = _written('SELECT * FROM (SELECT "id", "x" FROM "public"."s") AS "s"')
+    statement = _written('SELECT * FROM (SELECT r."id", r."x" FROM "public"."s" r) AS "s"')
     prove(statement)
     assert statement.output.decode().count('"public"."s"') == 1

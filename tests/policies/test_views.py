@@ -32,7 +32,7 @@ def _view_text(entity: str) -> str:
 
 def test_a_predicate_is_closed_off_even_when_it_holds_an_or() -> None:
     text = _view_text('{tenant: org, rows: "id = 1 OR true -- x"}')
-    assert text.endswith("""WHERE "org" = '1' AND (id = 1 OR true -- x\n)""")
+    assert text.endswith("""WHERE r."org" = '1' AND (r.id = 1 OR true -- x\n)""")
 
 
 @pytest.mark.parametrize(

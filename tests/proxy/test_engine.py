@@ -74,6 +74,7 @@ def test_start_up_settings_are_checked_and_pinned(engine: Engine) -> None:
     assert settings["search_path"] == '"public"'
     assert engine.startup(subject("bob"), {}) == {
         "statement_timeout": "1000",
+        "client_min_messages": "notice",
         "search_path": '"public"',
         "client_encoding": "UTF8",
         "standard_conforming_strings": "on",
@@ -117,3 +118,8 @@ def test_parameters_may_only_have_types_the_subject_sees(engine: Engine) -> None
     denied = engine.parameter_types(subject(), (16501,))
     assert denied is not None and denied.reason.code == "TYPE_NOT_ALLOWED"
     assert engine.parameter_types(subject("eve"), (16501,)) is None
+
+
+@pytest.mark.parametrize("oid", [2205, 2210, 4096, 16502])
+def test_parameters_are_no_look_up_values_and_no_rows(engine: Engine, oid: int) -> None:
+    assert engine.parameter_types(subject(), (23, oid)) is not None

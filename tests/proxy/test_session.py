@@ -42,10 +42,13 @@ from tests.proxy.conversation import (
 # Faults.
 
 
-def test_an_exception_is_a_refusal(caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("together", [True, False])
+def test_an_exception_is_a_refusal(caplog: pytest.LogCaptureFixture, together: bool) -> None:
     talk = Conversation({b"SELECT 1": ValueError("secret value")})
+    said = [Query(b"SELECT 1"), Query(b"SELECT 2")]
     with caplog.at_level(logging.ERROR):
-        talk.client >> [Query(b"SELECT 1"), Query(b"SELECT 2")]
+        for write in [said] if together else said:
+            talk.client >> write
     talk.server << [Query(POISON), Query(b"SELECT 2")]
     talk.server >> [SYNTAX_ERROR, READY, *rows(0)]
     message = talk.client.next()
