@@ -99,14 +99,14 @@ def _timing(name: str, done: Sequence[_Decided]) -> Timing:
 
 
 def _table(timings: Sequence[Timing]) -> Table:
-    table = Table("statements", title="Cold decisions, ms", title_justify="left")
-    for heading in ("SELECTs", "p50", "p95", "max"):
-        table.add_column(heading, justify="right")
+    table = stage.table(
+        "Cold decisions, ms", "statements", figures=("SELECTs", "p50", "p95", "max")
+    )
     table.add_column("outcomes")
     for t in timings:
-        shares = (f"{n / t.decisions:.1%} {code}" for code, n in t.outcomes.most_common(4))
+        shares = (f"{n / t.decisions:.1%} {code}" for code, n in t.outcomes.most_common(3))
         cells = (f"{t.decisions:,}", f"{t.p50:.2f}", f"{t.p95:.2f}", f"{t.worst:.2f}")
-        table.add_row(t.statements, *cells, "\n".join(shares))
+        table.add_row(t.statements, *cells, ", ".join(shares))
     return table
 
 

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import functools
 import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -164,25 +165,30 @@ def _view_of(catalog: Catalog) -> Callable[[Any, str, str], bool]:
             return False
         if relation.schema in corpora.SYSTEM:
             return True  # what rows of it are seen depends on what exists; the attacks check that
-        return equal(inner.where_clause, _SCOPE)
+        name = source.alias.aliasname or relation.name
+        name = '"' + name.replace('"', '""') + '"'
+        return any(
+            equal(inner.where_clause, _condition(f"{column} = '{corpora.TENANT}'"))
+            for column in ("tenant_id", f"{name}.tenant_id")
+        )
 
     return is_view
 
 
-_SCOPE = (
-    postgast.parse(f"SELECT WHERE tenant_id = '{corpora.TENANT}'")
-    .stmts[0]
-    .stmt.select_stmt.where_clause
-)
+@functools.cache
+def _condition(text: str) -> Any:
+    return postgast.parse(f"SELECT WHERE {text}").stmts[0].stmt.select_stmt.where_clause
 
 
 def _table(counts: Sequence[Count]) -> Table:
-    table = Table("corpus", title="Fidelity of rewriting", title_justify="left")
-    for heading in ("SELECTs", "not allowed", "unsupported", "passed", "of allowed", "changed"):
-        table.add_column(heading, justify="right")
+    table = stage.table(
+        "Fidelity of rewriting",
+        "corpus",
+        figures=("SELECTs", "not allowed", "unsupported", "passed", "of allowed", "changed"),
+    )
     table.add_column("refused for")
     for c in counts:
-        reasons = "\n".join(f"{n:,} {code}" for code, n in c.refused.most_common(3))
+        reasons = ", ".join(f"{n:,} {code}" for code, n in c.refused.most_common(3))
         cells = (c.total, c.not_allowed, c.unsupported, c.passed)
         figures = (f"{cell:,}" for cell in cells)
         table.add_row(c.corpus, *figures, f"{c.share:.1%}", f"{len(c.changed)}", reasons)
@@ -190,13 +196,12 @@ def _table(counts: Sequence[Count]) -> Table:
 
 
 def _accepted_table(results: Sequence[Accepted], number: int) -> Table:
-    table = Table("corpus", title="Rewritten statements on system tables", title_justify="left")
-    for heading in ("prepared", "failed"):
-        table.add_column(heading, justify="right")
+    title = "Rewritten statements on system tables"
+    table = stage.table(title, "corpus", figures=("prepared", "failed"))
     table.add_column("because")
     for r in results:
         reasons = Counter(error for error, _ in r.failed).most_common(max(3, number))
-        why = "\n".join(f"{n:,} {error}" for error, n in reasons)
+        why = ", ".join(f"{n:,} {error}" for error, n in reasons)
         table.add_row(r.corpus, f"{r.prepared:,}", f"{len(r.failed):,}", why)
     return table
 

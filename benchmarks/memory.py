@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import asyncpg
-from rich.table import Table
 
 from benchmarks import stage
 
@@ -115,9 +114,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"memory: {error}", file=sys.stderr)
         return 1
     each = per_client_kb(readings)
-    table = Table("process", title="Memory of idle clients", title_justify="left")
-    for heading in ("clients", "RSS MB", "kB per client"):
-        table.add_column(heading, justify="right")
+    figures = ("clients", "RSS MB", "kB per client")
+    table = stage.table("Memory of idle clients", "process", figures=figures)
     for r in readings:
         figure = each.get((r.way, r.clients))
         cells = (f"{r.clients:,}", f"{r.rss_kb / 1024:.1f}", f"{figure:.1f}" if figure else "")

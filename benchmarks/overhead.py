@@ -106,13 +106,10 @@ def summary(runs: Sequence[Run]) -> list[Result]:
 
 
 def _table(results: Sequence[Result], title: str) -> Table:
-    table = Table("protocol", "through", title=title, title_justify="left")
-    for heading in ("tps", "mean ms", "of direct", "of PgBouncer"):
-        table.add_column(heading, justify="right")
+    figures = ("tps", "mean ms", "of direct", "of PgBouncer")
+    table = stage.table(title, "protocol", "through", figures=figures)
     last = ""
     for r in results:
-        if last and r.protocol != last:
-            table.add_section()
         ratio = "-" if r.of_pgbouncer is None else f"{r.of_pgbouncer:.2f}"
         cells = (f"{r.tps:,.0f}", f"{r.latency_ms:.3f}", f"{r.of_direct:.2f}", ratio)
         table.add_row("" if r.protocol == last else r.protocol, r.way, *cells)

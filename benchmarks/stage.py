@@ -8,14 +8,17 @@ import platform
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
+from rich import box
 from rich.console import Console
+from rich.table import Table
 
 from proxy.embedded import EmbeddedPostgres, free_port
 from proxy.testing import RunningProxy
@@ -145,9 +148,18 @@ def wait_for_port(port: int, process: subprocess.Popen[bytes], log: Path) -> Non
 
 
 def console() -> Console:
-    """Where tables go; wide enough for them when it is a file."""
+    """Where tables go; as wide as they need when it is a file."""
     terminal = Console()
-    return terminal if terminal.is_terminal else Console(width=118)
+    return terminal if terminal.is_terminal else Console(width=200)
+
+
+def table(title: str, *texts: str, figures: Sequence[str]) -> Table:
+    """An empty table of some columns of text, then of figures; in a file it is Markdown."""
+    shape = box.HEAVY_HEAD if sys.stdout.isatty() else box.MARKDOWN
+    made = Table(*texts, title=title, title_justify="left", box=shape)
+    for heading in figures:
+        made.add_column(heading, justify="right")
+    return made
 
 
 def machine() -> str:

@@ -4,7 +4,8 @@ Both texts are read by PostgreSQL's own grammar and their trees are walked side 
 differ, each in one place only: a relation of the original is a derived table of the same name here
 (its policy view), an argument that is looked up in the catalog has a guard around it, a value that
 prints a name for an OID (regclass) is text or oid at once, the outermost LIMIT is lower, GROUP BY
-has more columns of a table that is grouped by its key, a column loses a schema that says nothing.
+has more columns of a table that is grouped by its key, a column loses a schema that says nothing,
+a function gains the schema pg_catalog.
 Everything else must be equal. Knows nothing of the rewriter: it imports no part of it, so that a
 mistake there is not repeated here.
 """
@@ -78,7 +79,7 @@ def difference(original: str, rewritten: str, expected: Expected) -> str:
         if after is None:
             return "limit: WITH TIES without a cap"
         return next(_compare(before, after, "select", Scope(), expected), "")
-    limit = _limit(before, after, expected.cap)
+    limit = _limit(before, after, expected)
     if limit:
         return limit
     for tree in (before, after):
@@ -95,10 +96,10 @@ def _only_select(text: str) -> Message | None:
     return statements[0].stmt.select_stmt
 
 
-def _limit(before: Message, after: Message, cap: int | None) -> str:
+def _limit(before: Message, after: Message, expected: Expected) -> str:
     """The outermost LIMIT may only fall to cap + 1: a number, or least(what it was, cap + 1)."""
-    had, has = before.limit_count, after.limit_count
-    if equal(had, has) and before.limit_option == after.limit_option:
+    had, has, cap = before.limit_count, after.limit_count, expected.cap
+    if _same(had, has, expected) and before.limit_option == after.limit_option:
         unchanged = cap is None or ((rows := _number(had)) is not None and rows <= cap)
         return "" if unchanged else "limit: no cap"
     if cap is None:
@@ -110,7 +111,11 @@ def _limit(before: Message, after: Message, cap: int | None) -> str:
     rows = _number(had)
     if rows is not None and _number(has) == min(rows, cap + 1):
         return ""
-    return "" if _is_least(has, had, cap + 1) else "limit: not least(limit, cap)"
+    return "" if _is_least(has, had, expected, cap + 1) else "limit: not least(limit, cap)"
+
+
+def _same(one: Message, other: Message, expected: Expected) -> bool:
+    return not any(_compare(one, other, "limit", Scope(), expected))
 
 
 def _inside(after: Message, cap: int) -> Message | None:
@@ -136,18 +141,21 @@ def _number(node: Message) -> int | None:
     return int(node.a_const.ival.ival)
 
 
-def _is_least(node: Message, first: Message, most: int) -> bool:
+def _is_least(node: Message, first: Message, expected: Expected, most: int) -> bool:
     """least(first, most), each perhaps cast to the bigint that LIMIT wants anyway."""
     if node.WhichOneof("node") != "min_max_expr" or node.min_max_expr.op != 2:  # IS_LEAST
         return False
     args = [_without_bigint(arg) for arg in node.min_max_expr.args]
-    return len(args) == 2 and equal(args[0], _without_bigint(first)) and _number(args[1]) == most
+    return (
+        len(args) == 2
+        and _same(_without_bigint(first), args[0], expected)
+        and _number(args[1]) == most
+    )
 
 
 def _without_bigint(node: Message) -> Message:
     while node.WhichOneof("node") == "type_cast":
-        names = [part.string.sval for part in node.type_cast.type_name.names]
-        if names[-1:] != ["int8"]:
+        if _type(node) != "int8":
             break
         node = node.type_cast.arg
     return node
@@ -175,6 +183,11 @@ def _compare(a: Message, b: Message, path: str, scope: Scope, expected: Expected
     elif a.DESCRIPTOR.name == "ColumnRef" and expected.view is not None:
         if _column(a) != _column(b) and _column(a, scope) != _column(b):
             yield f"{path}: {_column(a)} became {_column(b)}"
+    elif a.DESCRIPTOR.name == "FuncCall" and expected.view is not None:
+        mine, theirs = _words(a.funcname), _words(b.funcname)
+        if theirs not in (mine, ("pg_catalog", *mine)):
+            yield f"{path}: {'.'.join(mine)} became {'.'.join(theirs)}"
+        yield from _compare_fields(a, b, path, scope, expected, skip={"funcname"})
     elif a.DESCRIPTOR.name == "ResTarget" and not a.name and b.name:
         # a constant's column is called as its type, which the closing cast would change
         if not _is_closed(a.val, b.val) or b.name != _type(a.val):
@@ -186,10 +199,14 @@ def _compare(a: Message, b: Message, path: str, scope: Scope, expected: Expected
 
 def _column(reference: Message, scope: Scope | None = None) -> tuple[str, ...]:
     """s.t.c as written; with a scope as t.c when the nearest t is the table s.t. A star is ""."""
-    names = tuple(part.string.sval for part in reference.fields)
+    names = _words(reference.fields)
     if scope is not None and len(names) == 3 and scope.owner(names[1]) == names[0]:
         return names[1:]
     return names
+
+
+def _words(parts: Iterable[Message]) -> tuple[str, ...]:
+    return tuple(part.string.sval for part in parts)
 
 
 def _given(sources: Iterable[Message]) -> Iterator[tuple[str, str]]:
@@ -247,10 +264,9 @@ def _compare_relation(
         return
     derived = b.range_subselect
     alias = a.alias.aliasname or a.relname
-    columns = [name.string.sval for name in a.alias.colnames]
     if derived.lateral or derived.alias.aliasname != alias:
         yield f"{path}: {a.relname} lost its name"
-    if [name.string.sval for name in derived.alias.colnames] != columns:
+    if _words(derived.alias.colnames) != _words(a.alias.colnames):
         yield f"{path}: {a.relname} lost its column names"
     inner = derived.subquery.select_stmt
     if not is_view(inner, a.schemaname, a.relname):
@@ -263,13 +279,13 @@ def _type(node: Message) -> str:
     """The bare name of the type a node is cast to, "" when it is no cast."""
     if node.WhichOneof("node") != "type_cast":
         return ""
-    names = node.type_cast.type_name.names
-    return str(names[-1].string.sval) if names else ""
+    names = _words(node.type_cast.type_name.names)
+    return names[-1] if names else ""
 
 
 def _function(node: Message) -> str:
-    names = node.func_call.funcname
-    return str(names[-1].string.sval) if names else ""
+    names = _words(node.func_call.funcname)
+    return names[-1] if names else ""
 
 
 def _is_closed(a: Message, b: Message) -> bool:

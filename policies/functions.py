@@ -109,7 +109,7 @@ class Guard:
     """Which argument of a function is looked up, and what kind of object it is."""
 
     argument: int
-    kind: str  # relation, whole_relation, constraint, type, system, nothing, no_text
+    kind: str  # relation, whole_relation, constraint, type, system, setting, nothing, no_text
 
 
 GUARDED: dict[str, Guard] = {
@@ -166,6 +166,9 @@ LOOKUP_TYPES: dict[str, str] = {
 
 # Functions whose result is of a look-up type.
 LOOKUP_RESULTS = frozenset({"pg_typeof", "pg_partition_ancestors"})
+
+# Functions that find an object by name; the OID they give is guarded.
+FOUND: dict[str, str] = {"to_regtype": "type", "to_regclass": "relation"}
 
 # Functions in FROM that find nothing for a subject -> the empty result that stands for them.
 EMPTY_SOURCES: dict[str, tuple[str, str]] = {

@@ -53,10 +53,11 @@ class Token:
 # dicts and walks several times faster.
 _LIBRARY = native.lib
 
-# Where a node stood in its text; everything else in a tree is meaning.
+# Where a node stood in its text, and whether pg_stat_statements tells its values apart
+# (jumble_args: SET TIME ZONE and SET timezone); everything else in a tree is meaning.
 PLACES = frozenset(
     "location stmt_location stmt_len name_location rexpr_list_start rexpr_list_end "
-    "list_start list_end".split()
+    "list_start list_end jumble_args".split()
 )
 
 

@@ -13,7 +13,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from policies import grammar
-from policies.functions import EMPTY_SOURCES, LOOKUP_RESULTS, LOOKUP_TYPES
+from policies.functions import (
+    EMPTY_SOURCES,
+    GUARDED,
+    LOOKUP_RESULTS,
+    LOOKUP_TYPES,
+    SETTING_READERS,
+    Guard,
+)
 from policies.grammar import Node
 from policies.reasons import FUNCTION_NOT_ALLOWED, TYPE_NOT_ALLOWED, Refusal
 
@@ -104,6 +111,17 @@ def _source(source: Node, pending: list[tuple[Any, str]]) -> Iterator[Lookup]:
         if name in LOOKUP_RESULTS:
             raise Refusal(FUNCTION_NOT_ALLOWED, f"function {name} is not supported in FROM")
         pending.append((entry, ""))
+
+
+def guard_of(call: Node) -> Guard | None:
+    """The guard a FuncCall needs, None when it needs none. A setting named by a literal is judged
+    when the statement is decided."""
+    name = called(call)
+    arguments = call.get("args", [])
+    if name in SETTING_READERS:
+        plain = bool(arguments) and constant_text(arguments[0]) is not None
+        return None if plain else Guard(0, "setting")
+    return GUARDED.get(name)
 
 
 def cast_guard(lookup: str, operand: Node) -> str:

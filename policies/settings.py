@@ -75,9 +75,17 @@ def milliseconds(value: str) -> float | None:
     return float(found[1]) * _UNITS[found[2]] if found else None
 
 
-def free_text(name: str) -> bool:
-    """Whether any value of a setting is harmless."""
-    return name.lower() != "search_path" and SETTINGS.get(name.lower()) is _anything
+# Settings whose value decides whether it is allowed; for the others PostgreSQL's own check will do.
+_JUDGED = frozenset(
+    """
+    client_encoding client_min_messages search_path standard_conforming_strings statement_timeout
+    """.split()
+)
+
+
+def any_value(name: str) -> bool:
+    """Whether any value of a setting is harmless, so that it may be a parameter."""
+    return name.lower() in SETTINGS.keys() - _JUDGED
 
 
 def check_set(name: str, value: str, *, time_limit: float, search_path: tuple[str, ...]) -> None:

@@ -98,6 +98,7 @@ class Statement:
     uses: list[Use] = field(default_factory=list)
     guards: list[GuardUse] = field(default_factory=list)
     closings: list[Edit] = field(default_factory=list)
+    shortened: list[Edit] = field(default_factory=list)  # columns that lose their schema
     pinned: list[int] = field(default_factory=list)  # places of bare function names
     edits: list[Edit] = field(default_factory=list)
     fenced: bool = False

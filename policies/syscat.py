@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from policies.catalog import FIRST_NORMAL_OID, Catalog, Relation
+from policies.settings import READABLE, SETTINGS
 from policies.sql import array, identifier, literal
 
 SYSTEM_SCHEMAS = frozenset({"pg_catalog", "information_schema"})
@@ -58,6 +59,12 @@ class Sight:
                 seen = f"{oid} {_SYSTEM}"
             case "nothing":
                 seen = "false"
+            case "setting":
+                known = ",".join(map(literal, sorted(READABLE | SETTINGS.keys())))
+                return (
+                    f"(SELECT g.name FROM (SELECT ({argument})::pg_catalog.text) g(name) "
+                    f"WHERE pg_catalog.lower(g.name) IN ({known}))"
+                )
             case "no_text":
                 return f"(SELECT NULL::pg_catalog.text WHERE ({argument}) IS NULL)"
             case _:

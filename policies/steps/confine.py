@@ -26,7 +26,7 @@ def confine(statement: Statement) -> None:
         statement.fenced = fence.needed(statement.node, views, statement.catalog)
     for use in statement.uses:
         statement.edits.append(_view_edit(use, statement))
-    statement.edits += statement.closings
+    statement.edits += statement.closings + statement.shortened
     for place in statement.pinned:
         statement.edits.append(Edit(place, place, "pg_catalog."))
     for guard in statement.guards:

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from policies import fence, grammar
-from policies.functions import EMPTY_SOURCES, GUARDED
+from policies import fence, grammar, qualified
+from policies.functions import EMPTY_SOURCES, FOUND
 from policies.grammar import PLACES, Node, Scope
 from policies.lookups import (
     Lookup,
@@ -20,6 +20,7 @@ from policies.lookups import (
     cast_guard,
     constant_text,
     find,
+    guard_of,
     lookup_type,
     operand_name,
 )
@@ -67,6 +68,8 @@ class _Proof:
         self._statement = statement
         self._views = statement.views
         self._catalog = statement.catalog
+        self._qualified = qualified.tables(statement.node, statement.catalog)
+        self._found: set[int] = set()  # calls whose guard is being looked into
         self._views_by_node = {id(use.relation.node): use.view for use in statement.uses}
         self._guards: dict[tuple[str, str], Node] = {}
         self._lookups = {id(found.node): found for found in find(statement.node)}
@@ -163,6 +166,14 @@ class _Proof:
     def _same_node(self, before: Node, after: Node, scope: Scope) -> None:
         if "RangeVar" in before and not scope.hides(before["RangeVar"]):
             return self._is_view(before["RangeVar"], after)
+        if "ColumnRef" in before and qualified.shortened(before["ColumnRef"], self._qualified):
+            before = {"ColumnRef": {"fields": before["ColumnRef"]["fields"][1:]}}
+        if "FuncCall" in before and id(before) not in self._found:
+            kind = FOUND.get(called(before["FuncCall"]))
+            if kind is not None:
+                self._found.add(id(before))
+                name = grammar.names(before["FuncCall"]["funcname"])[-1]
+                return self._is_guard(kind, name, before, after, scope)
         lookup = self._lookup(before)
         if lookup is not None:
             if lookup.kind == "source":
@@ -267,7 +278,7 @@ class _Proof:
 
     def _same_call(self, before: Node, after: Node, scope: Scope) -> None:
         before = {**before, "funcname": pinned(before["funcname"])}
-        guard = GUARDED.get(called(before))
+        guard = guard_of(before)
         if guard is None:
             return self._same(before, after, scope)
         own, found = before.get("args", []), after.get("args", [])

@@ -13,6 +13,7 @@ from typing import Any
 from policies import grammar
 from policies.functions import (
     ALLOWED,
+    FOUND,
     GUARDED,
     LONGEST,
     LOOKUP_RESULTS,
@@ -23,7 +24,7 @@ from policies.functions import (
     SIZED,
 )
 from policies.grammar import Node, Scope
-from policies.lookups import function_name
+from policies.lookups import constant_text, function_name
 from policies.reasons import (
     FUNCTION_NOT_ALLOWED,
     OPERATOR_NOT_ALLOWED,
@@ -33,7 +34,7 @@ from policies.reasons import (
     WRITE_DISABLED,
     Refusal,
 )
-from policies.settings import check_set, check_show, free_text
+from policies.settings import any_value, check_set, check_show
 from policies.statement import Relation, Statement
 
 _NODES = frozenset(
@@ -139,18 +140,20 @@ def _check_operator(parts: tuple[str, ...], statement: Statement) -> None:
 
 def _check_function(node: Node, parts: tuple[str, ...], statement: Statement) -> None:
     name = function_name(parts)
-    if name in ALLOWED or name in GUARDED:
+    if name in ALLOWED or name in GUARDED or name in FOUND:
         if name in SIZED:
             _check_size(name, node)
         return
     given = node.get("args", [])
     arguments = [_constant(argument) for argument in given]
-    if name in SETTING_WRITERS and len(given) == 3 and free_text(str(arguments[0])):
-        # Any value is harmless, so it may be a parameter.
-        arguments[1] = "" if "ParamRef" in given[1] else arguments[1]
-    if name in SETTING_READERS and arguments and arguments[0] is not None:
-        check_show(arguments[0])
+    by_parameter = len(given) == 3 and "ParamRef" in given[1] and any_value(str(arguments[0]))
+    if name in SETTING_WRITERS and by_parameter:
         return
+    if name in SETTING_READERS and given:
+        named = constant_text(given[0])
+        if named is not None:
+            check_show(named)
+        return  # a computed name is guarded
     if name in SETTING_WRITERS and len(arguments) == 3 and None not in arguments:
         check_set(
             str(arguments[0]),

@@ -11,8 +11,9 @@ import re
 
 from sqlglot import exp
 
+from policies import grammar, qualified
 from policies.catalog import FIRST_NORMAL_OID
-from policies.functions import EMPTY_SOURCES, GUARDED, LOOKUP_TYPES
+from policies.functions import EMPTY_SOURCES, FOUND, LOOKUP_TYPES
 from policies.grammar import Node
 from policies.lookups import (
     Lookup,
@@ -20,6 +21,7 @@ from policies.lookups import (
     constant_text,
     find,
     function_name,
+    guard_of,
     lookup_type,
     operand_name,
 )
@@ -42,6 +44,7 @@ def resolve(statement: Statement) -> None:
             raise Refusal(UNSUPPORTED_SYNTAX, "the WITH queries cannot be told from tables here")
         if not relation.with_query:
             statement.uses.append(_use(site, relation, statement))
+    _shorten_columns(statement)
     empty = set()
     for lookup in find(statement.node):
         if lookup.kind == "cast":
@@ -50,6 +53,18 @@ def resolve(statement: Statement) -> None:
             empty.add(id(lookup.node["functions"][0]["List"]["items"][0]["FuncCall"]))
         _close(lookup, statement)
     _guard_functions(statement, empty)
+
+
+def _shorten_columns(statement: Statement) -> None:
+    known = qualified.tables(statement.node, statement.catalog)
+    if not known:
+        return
+    for key, column in grammar.walk(statement.node):
+        if key == "ColumnRef" and qualified.shortened(column, known):
+            place = _place(column, statement)
+            following = [token for token in statement.tokens if token.start >= place][:3]
+            if len(following) == 3 and following[1].name == "ASCII_46":
+                statement.shortened.append(Edit(place, following[2].start, ""))
 
 
 def _use(site: Site, relation: Relation, statement: Statement) -> Use:
@@ -266,7 +281,13 @@ def _guard_functions(statement: Statement, empty: set[int]) -> None:
             continue
         if len(parts) == 1:
             statement.pinned.append(_place(node, statement))
-        guard = GUARDED.get(function_name(parts))
+        found = FOUND.get(function_name(parts))
+        if found is not None:
+            place = _place(node, statement)
+            end = _call(statement, place)[-1][1] + 1
+            statement.guards.append(GuardUse(place, end, found, parts[-1]))
+            continue
+        guard = guard_of(node)
         if guard is None:
             continue
         place = node.get("location", 0) - statement.offset

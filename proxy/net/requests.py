@@ -397,7 +397,7 @@ class Requests(asyncio.Protocol):
         self._session.start_upstream()
 
     def eof_received(self) -> bool:
-        self._session.client_half_closed()
+        self._session.client_half_closed(self._reader.passing and not self._dropping)
         return True
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -305,11 +305,16 @@ class Session:
         if not self.ledger.owed:
             self.end(b"")
 
-    def client_half_closed(self) -> None:
-        """The client closed its sending side without a Terminate."""
-        if not self.terminating and not self.closed:
+    def client_half_closed(self, mid_frame: bool) -> None:
+        """The client closed its sending side without a Terminate, perhaps `mid_frame`: with a part
+        of a message gone up whose rest will never come."""
+        if self.terminating or self.closed or self._upstream_transport.is_closing():
+            return
+        if mid_frame:
+            self._upstream_transport.write_eof()
+        else:
             self._upstream_transport.write(TERMINATE)
-            self.client_finished()
+        self.client_finished()
 
     def client_lost(self) -> None:
         self.end(b"")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -15,7 +16,8 @@ from tests.attacks.worlds import DATABASE, Door, TwoServers, World, fill, two_se
 TALLY = pytest.StashKey[Tally]()
 USERS = {"agent_t1": "one", "agent_t2": "two"}
 RULES = (HERE / "rules.yaml").read_text()
-UPSTREAM_ROLE = "agent"
+# What the proxy is upstream: `postgres` here lets whatever slips through take full effect.
+UPSTREAM_ROLE = os.environ.get("QUERYWARDEN_TEST_ROLE", "agent")
 BARE = "bare"
 
 Worlds = tuple[World, World]

@@ -15,8 +15,9 @@ from tests.attacks.catalogue import Attack, answered, leaks, refused
 from tests.attacks.worlds import FORMS, Transcript, comparable
 
 # The upstream's own words for what does not exist in the policy view: no such column, no such
-# relation, no such function or type, and an ambiguous or ungrouped name.
-NOT_THERE = {"42703", "42P01", "42883", "42704", "42809", "42702", "42803", "42P10"}
+# relation, no such function or type, an ambiguous or ungrouped name; and a syntax error, where an
+# older server does not know what the grammar does.
+NOT_THERE = {"42601", "42703", "42P01", "42883", "42704", "42809", "42702", "42803", "42P10"}
 
 
 @dataclass(slots=True)

@@ -58,6 +58,7 @@ def test_only_views_differ(original: str, rewritten: str) -> None:
             " FETCH FIRST 5 ROWS WITH TIES) AS x LIMIT 11",
             10,
         ),
+        ("SELECT 1 LIMIT abs($1)", "SELECT 1 LIMIT LEAST((pg_catalog.abs($1))::int8, 11)", 10),
         ("SELECT 1 LIMIT $1 OFFSET 2", "SELECT 1 LIMIT LEAST($1::bigint, 11) OFFSET 2", 10),
     ],
 )
@@ -203,3 +204,10 @@ def test_group_by_of_more_than_follows_from_the_key_is_seen() -> None:
     assert where(other, f"SELECT total FROM {view} GROUP BY users.total, orders.id") != ""
     assert where(other, f"SELECT total FROM {view} GROUP BY orders.total") != ""
     assert where(other, f"SELECT total FROM {view} GROUP BY total + 1, orders.id") != ""
+
+
+def test_a_function_may_be_pinned_to_pg_catalog_only() -> None:
+    assert where("SELECT lower(a)", "SELECT pg_catalog.lower(a)") == ""
+    assert where("SELECT lower(a)", "SELECT pg_catalog.upper(a)") != ""
+    assert where("SELECT lower(a)", "SELECT public.lower(a)") != ""
+    assert where("SELECT public.lower(a)", "SELECT pg_catalog.lower(a)") != ""

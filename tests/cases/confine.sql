@@ -78,3 +78,18 @@ SELECT j.id FROM (s AS a JOIN s AS b USING (id)) AS j
 >> SELECT j.id FROM ((SELECT r."id", r."x" FROM "public"."s" r) AS a JOIN (SELECT r."id", r."x" FROM "public"."s" r) AS b USING (id)) AS j
 >> LIMIT 101
 
+--# columns lose their schema, when nothing else goes by the table's name
+SELECT public.s.id, public.s.* FROM public.s ORDER BY public.s.x
+>> SELECT s.id, s.* FROM (SELECT r."id", r."x" FROM "public"."s" r) AS "s" ORDER BY s.x
+>> LIMIT 101
+
+--# and keep it otherwise, which PostgreSQL refuses
+SELECT (SELECT public.s.id FROM t AS s) FROM public.s
+>> SELECT (SELECT public.s.id FROM (SELECT r."id", r."org", r."a", NULL::text AS "mail", r."n", r."mood" FROM "public"."t" r WHERE r."org" = '1') AS s) FROM (SELECT r."id", r."x" FROM "public"."s" r) AS "s"
+>> LIMIT 101
+
+--# functions mean those of pg_catalog
+SELECT count(*), lower(x), pg_catalog.upper(x) FROM s
+>> SELECT pg_catalog.count(*), pg_catalog.lower(x), pg_catalog.upper(x) FROM (SELECT r."id", r."x" FROM "public"."s" r) AS "s"
+>> LIMIT 101
+

@@ -143,3 +143,8 @@ SELECT relid FROM pg_catalog.pg_partition_ancestors('20001')
 >> SELECT relid FROM (SELECT NULL::pg_catalog.oid AS relid WHERE false) AS "pg_partition_ancestors"
 >> LIMIT 101
 
+--# what a name finds is guarded as a whole
+SELECT to_regtype($1), to_regclass('t') = 5
+>> SELECT (SELECT g."to_regtype" FROM (SELECT (pg_catalog.to_regtype($1))::pg_catalog.oid) g("to_regtype") WHERE g."to_regtype" < 16384 OR g."to_regtype" = ANY ('{16500,16502}'::pg_catalog.oid[])), (SELECT g."to_regclass" FROM (SELECT (pg_catalog.to_regclass('t'))::pg_catalog.oid) g("to_regclass") WHERE g."to_regclass" < 16384 OR g."to_regclass" = ANY ('{20001,20002,20003,20004,20005,20101}'::pg_catalog.oid[])) = 5
+>> LIMIT 101
+

@@ -170,3 +170,7 @@ LISTEN x
 DISCARD ALL
 !! STATEMENT_NOT_ALLOWED this kind of statement is not allowed: Discard 
 
+--# the same setting by its other name
+SET TIME ZONE 'UTC'
+>> SET "timezone" TO 'UTC'
+

@@ -121,6 +121,7 @@ class Wire:
         self.written = b""
         self.writes = 0
         self.reading = True
+        self.finished = False
         self.closing = False
 
     def write(self, data: bytes) -> None:
@@ -133,6 +134,9 @@ class Wire:
 
     def resume_reading(self) -> None:
         self.reading = True
+
+    def write_eof(self) -> None:
+        self.finished = True
 
     def is_closing(self) -> bool:
         return self.closing

@@ -16,6 +16,7 @@ from proxy.wire.messages import (
     CopyInResponse,
     DataRow,
     Execute,
+    Flush,
     Message,
     Parse,
     ParseComplete,
@@ -36,6 +37,7 @@ from tests.proxy.conversation import (
     error,
     failure,
     only,
+    prepared,
     rows,
 )
 
@@ -119,6 +121,23 @@ def test_a_query_before_half_close_is_answered() -> None:
     talk.server << [Query, Terminate]
     talk.server >> rows(1)
     talk.client << rows(1)
+    assert talk.ended
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_half_close_in_the_middle_of_a_message(known: bool) -> None:
+    """A Terminate must not become a part of a Bind that will never be whole."""
+    talk = Conversation()
+    prepared(talk)
+    bind = Bind(b"", b"s" if known else b"nope", (), (bytes(1_000_000),)).encode()
+    talk.client >> [Query(b"SELECT 1"), Flush(), bind[:100_000]]
+    if not known:
+        talk.server >> rows(1)
+    talk.requests.eof_received()
+    assert talk.server.wire.finished is known
+    assert talk.server.wire.written.endswith(Terminate().encode()) is not known
+    assert not talk.ended
+    talk.server.ends()
     assert talk.ended
 
 
