@@ -3,8 +3,9 @@
     python -m benchmarks.overhead --rounds 5 --seconds 4 --clients 8
 
 Every way in is measured in every round and rounds alternate their order, so that a busy machine
-hurts all alike; the table shows medians over the rounds and ratios of those medians. PgBouncer
-(session mode) takes part when it is installed.
+hurts all alike; the table shows medians over the rounds and ratios of those medians. `CPU µs` is
+what the process in the middle used per statement, all its threads; it says most on a machine that
+does other things too. PgBouncer (session mode) takes part when it is installed.
 """
 
 from __future__ import annotations
@@ -28,17 +29,20 @@ from benchmarks import stage
 PROTOCOLS = ("prepared", "simple", "extended")
 _TPS = re.compile(r"^tps = ([\d.]+)", re.MULTILINE)
 _LATENCY = re.compile(r"^latency average = ([\d.]+) ms", re.MULTILINE)
+_COUNT = re.compile(r"^number of transactions actually processed: (\d+)", re.MULTILINE)
 _FAILED = re.compile(r"^number of failed transactions: (\d+)", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One pgbench run: transactions per second and mean milliseconds of each."""
+    """One pgbench run: transactions per second, mean milliseconds of each, and microseconds of
+    processor time each cost in the process in the middle (0 for none)."""
 
     way: str
     protocol: str
     tps: float
     latency_ms: float
+    cpu_us: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,7 @@ class Result:
     way: str
     tps: float
     latency_ms: float
+    cpu_us: float
     of_direct: float
     of_pgbouncer: float | None
 
@@ -78,14 +83,18 @@ def measure(
 
 def _pgbench(program: Path, way: stage.Address, protocol: str, options: Sequence[str]) -> Run:
     command = [str(program), "-n", "-M", protocol, *options]
+    before = stage.cpu_seconds(way.pid)
     done = subprocess.run(
         command, env=way.environment(), capture_output=True, text=True, check=False
     )
+    used = stage.cpu_seconds(way.pid) - before
     tps, latency = _TPS.search(done.stdout), _LATENCY.search(done.stdout)
-    failed = _FAILED.search(done.stdout)
-    if done.returncode or not tps or not latency or (failed and failed[1] != "0"):
+    failed, count = _FAILED.search(done.stdout), _COUNT.search(done.stdout)
+    wrong = done.returncode or (failed and failed[1] != "0")
+    if wrong or not tps or not latency or not count:
         raise RuntimeError(f"pgbench through {way.name}: {(done.stderr or done.stdout).strip()}")
-    return Run(way.name, protocol, float(tps[1]), float(latency[1]))
+    cpu = used * 1e6 / max(1, int(count[1]))
+    return Run(way.name, protocol, float(tps[1]), float(latency[1]), cpu)
 
 
 def summary(runs: Sequence[Run]) -> list[Result]:
@@ -99,19 +108,21 @@ def summary(runs: Sequence[Run]) -> list[Result]:
         }
         for way, value in tps.items():
             latency = median(run.latency_ms for run in of_protocol if run.way == way)
+            cpu = median(run.cpu_us for run in of_protocol if run.way == way)
             bouncer = tps.get("pgbouncer")
             ratio = value / bouncer if bouncer else None
-            found.append(Result(protocol, way, value, latency, value / tps["direct"], ratio))
+            found.append(Result(protocol, way, value, latency, cpu, value / tps["direct"], ratio))
     return found
 
 
 def _table(results: Sequence[Result], title: str) -> Table:
-    figures = ("tps", "mean ms", "of direct", "of PgBouncer")
+    figures = ("tps", "mean ms", "CPU µs", "of direct", "of PgBouncer")
     table = stage.table(title, "protocol", "through", figures=figures)
     last = ""
     for r in results:
         ratio = "-" if r.of_pgbouncer is None else f"{r.of_pgbouncer:.2f}"
-        cells = (f"{r.tps:,.0f}", f"{r.latency_ms:.3f}", f"{r.of_direct:.2f}", ratio)
+        cpu = f"{r.cpu_us:.0f}" if r.cpu_us else "-"
+        cells = (f"{r.tps:,.0f}", f"{r.latency_ms:.3f}", cpu, f"{r.of_direct:.2f}", ratio)
         table.add_row("" if r.protocol == last else r.protocol, r.way, *cells)
         last = r.protocol
     return table

@@ -147,6 +147,14 @@ def wait_for_port(port: int, process: subprocess.Popen[bytes], log: Path) -> Non
         time.sleep(0.05)
 
 
+def cpu_seconds(pid: int) -> float:
+    """Processor time a process has used, all threads; 0 for pid 0."""
+    if not pid:
+        return 0.0
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def console() -> Console:
     """Where tables go; as wide as they need when it is a file."""
     terminal = Console()

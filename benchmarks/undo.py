@@ -244,7 +244,8 @@ def _compare_nodes(
         return
     if kind == "range_function" and _is_empty_source(a, b):
         return
-    if path.endswith(("func_call.args", "type_cast.arg")) and not _argument(a):
+    guarded = path.endswith(("func_call.args", "type_cast.arg")) or _function(a) in _FINDING
+    if guarded and not _argument(a):
         b = _argument(b) or b
     if _is_closed(a, b):
         b = b.type_cast.arg
@@ -311,6 +312,7 @@ def _is_empty_source(a: Message, b: Message) -> bool:
     )
 
 
+_FINDING = ("to_regtype", "to_regclass")
 _NAMING = ("pg_typeof", "pg_partition_ancestors")
 _EMPTY = (
     "SELECT NULL::pg_catalog.oid AS relid WHERE false",
@@ -362,6 +364,7 @@ _NOTHING = postgast.parse("SELECT 1").stmts[0].stmt.select_stmt.target_list[0]
 _OPERANDS: tuple[tuple[str, Callable[[Message], Message | None]], ...] = (
     ("pg_catalog.to_regclass((x)::pg_catalog.text)::pg_catalog.oid", _looked_up),
     ("(x)::pg_catalog.oid", lambda operand: operand),
+    ("(x)::pg_catalog.text", lambda operand: operand),
 )
 
 

@@ -29,7 +29,7 @@ from proxy.app import App, AppError
 from proxy.auth import passwd_line
 from proxy.config import Address, Settings, shipped_rules
 from proxy.demo_tour import ACME, BOLT, Places, Tour
-from proxy.embedded import EmbeddedPostgres, PostgresError, free_port
+from proxy.embedded import EmbeddedPostgres, PostgresError, free_port, uninterrupted
 
 HOST: Final = "127.0.0.1"
 PORT: Final = 6432
@@ -61,12 +61,14 @@ def run(once: bool, port: int | None = None) -> int:
 
 def _run(console: Console, once: bool, port: int | None) -> int:
     console.print("[bold]querywarden demo[/]")
-    directory = Path(tempfile.mkdtemp(prefix="querywarden-demo-"))
+    directory: Path | None = None
     try:
+        with uninterrupted():
+            directory = Path(tempfile.mkdtemp(prefix="querywarden-demo-"))
         postgres = EmbeddedPostgres()
-        with _step(console, "starting PostgreSQL 18"):
-            postgres.start()
         try:
+            with _step(console, "starting PostgreSQL 18"):
+                postgres.start()
             with _step(console, "loading the shop: 6 companies, 66,000 rows"):
                 postgres.create_database(demo_data.DATABASE, demo_data.SHOP)
             return uvloop.run(_Demo(console, postgres, directory, once).run(_port(console, port)))
@@ -74,7 +76,8 @@ def _run(console: Console, once: bool, port: int | None) -> int:
             with _step(console, "stopping everything") if not once else contextlib.nullcontext():
                 postgres.stop()
     finally:
-        shutil.rmtree(directory, ignore_errors=True)
+        if directory is not None:
+            shutil.rmtree(directory, ignore_errors=True)
 
 
 class _Demo:

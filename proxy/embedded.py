@@ -15,12 +15,14 @@ import importlib.util
 import os
 import pwd
 import shutil
+import signal
 import socket
 import stat
 import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
@@ -83,7 +85,7 @@ class PostgresServer(Protocol):
         ...
 
 
-@contextlib.contextmanager
+@contextmanager
 def postgres_server() -> Iterator[PostgresServer]:
     """The server tests should use: the one QUERYWARDEN_TEST_DSN names, else an embedded one."""
     dsn = os.environ.get(DSN_VARIABLE)
@@ -157,6 +159,16 @@ class _PsqlDatabases:
         )
 
 
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Hold Ctrl-C and SIGTERM back until what was made is also known, so that it can be removed."""
+    held = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, held)
+
+
 class EmbeddedPostgres(_PsqlDatabases):
     """A throw-away PostgreSQL on 127.0.0.1 (random port) and on a Unix socket.
 
@@ -215,8 +227,9 @@ class EmbeddedPostgres(_PsqlDatabases):
     def start(self) -> None:
         """Create the cluster and start it; raises PostgresError with the server's own words."""
         self._account = _service_account() if os.geteuid() == 0 else None
-        self.directory = _private_directory(self._account)
         try:
+            with uninterrupted():
+                self.directory = _private_directory(self._account)
             self._reach_binaries()
             self._initdb()
             for attempts_left in (2, 1, 0):

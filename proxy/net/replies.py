@@ -16,7 +16,7 @@ from typing import Final
 from policies.decision import Facts, Plan
 from proxy.net import answers, round_trips
 from proxy.net.results import Results
-from proxy.net.session import Session, Statement
+from proxy.net.session import MOST_OWED, Session, Statement
 from proxy.wire import hygiene
 from proxy.wire.frames import MORE, UPSTREAM_RULES, FrameReader, skip
 from proxy.wire.ledger import (
@@ -54,8 +54,8 @@ class Replies(asyncio.Protocol):
     """The upstream's side of a session. Handlers look at `_buffer[start:stop]`, the frame."""
 
     __slots__ = (
-        "_buffer", "_index", "_kept", "_ledger", "_names", "_now", "_out", "_reader", "_result",
-        "_session",
+        "_between", "_buffer", "_index", "_kept", "_ledger", "_names", "_now", "_out", "_reader",
+        "_result", "_session",
     )  # fmt: skip
 
     def __init__(self, session: Session) -> None:
@@ -68,6 +68,7 @@ class Replies(asyncio.Protocol):
         self._out: list[bytes] = []
         self._kept = 0  # where the bytes begin that are neither forwarded nor left out yet
         self._now = 0.0
+        self._between = True  # no frame and no result is under way
         self._index = 0  # which statement of a Query is being answered
 
     def data_received(self, data: bytes) -> None:
@@ -75,18 +76,23 @@ class Replies(asyncio.Protocol):
         if session.closed:
             return
         try:
-            if self._index == 0 and self._result.clear and self._reader.clear:
-                passed = round_trips.receive(session, data)
-                if passed:
-                    data = data[passed:]
-            if data:
-                self._handle(data)
+            passed = round_trips.receive(session, data) if self._between else 0
+            if passed != len(data):
+                self._handle(data[passed:])
         except Exception as error:
             session.out_of_step(error)
             return
+        if session.watched:
+            self._look_after()
+
+    def _look_after(self) -> None:
+        """Everything read has been passed on: who was waiting for that goes on."""
+        session = self._session
         if session.waiting and (not self._ledger.owed or self._ledger.phase is Phase.COPY_IN):
             if session.requests is not None:
                 session.requests.resume()
+        elif session.crowded and len(self._ledger.owed) < MOST_OWED // 2:
+            session.start_client("owed")
         elif session.terminating and not self._ledger.owed:
             session.end(b"")
         elif session.draining and session.idle:
@@ -103,6 +109,7 @@ class Replies(asyncio.Protocol):
             raise self._reader.error
         self._send(stop)
         self._buffer = b""
+        self._between = self._index == 0 and self._result.clear and self._reader.clear
 
     def _send(self, stop: int) -> None:
         out, client = self._out, self._session.client

@@ -16,7 +16,7 @@ from typing import Final
 from policies import reasons
 from policies.decision import Allow, Deny, Facts
 from proxy.net import answers, round_trips
-from proxy.net.session import Session, Statement, complain
+from proxy.net.session import MOST_OWED, Session, Statement, complain
 from proxy.net.standing import USABLE, check_parse, check_portal, check_statement
 from proxy.net.upstream import FLUSH, NO_TYPES, REFUSED_NAME, OwnStatement
 from proxy.wire.frames import Frame, FrameError, FrameReader, client_rules
@@ -56,8 +56,8 @@ class Requests(asyncio.Protocol):
     """
 
     __slots__ = (
-        "_arrival", "_buffer", "_decided", "_dropping", "_from", "_held", "_ledger", "_longest",
-        "_names", "_reader", "_session",
+        "_arrival", "_between", "_buffer", "_decided", "_dropping", "_from", "_held", "_ledger",
+        "_longest", "_names", "_reader", "_session",
     )  # fmt: skip
 
     def __init__(self, session: Session, max_statement_bytes: int) -> None:
@@ -68,6 +68,7 @@ class Requests(asyncio.Protocol):
         self._decided: round_trips.Decided | None = None  # of what comes next
         self._longest = max_statement_bytes
         self._held: deque[tuple[bytes, list[Frame]]] = deque()
+        self._between = True  # no frame is under way and none is held
         self._buffer = b""
         self._arrival: Arrival = (0.0, 0.0)
         self._from = 0  # where the bytes begin that are neither sent nor dropped yet
@@ -79,7 +80,7 @@ class Requests(asyncio.Protocol):
             return
         if session.engine.snapshot is not session.snapshot:
             session.take_snapshot()
-        if self._reader.clear and not self._held:
+        if self._between:
             try:
                 sent, self._decided = round_trips.send(session, data, self._longest)
             except Exception as error:
@@ -93,6 +94,7 @@ class Requests(asyncio.Protocol):
             self._held.append((buffer, frames))
         elif frames or self._reader.error is not None:
             self._act(buffer, frames)
+        self._between = self._reader.clear and not self._held
 
     def resume(self) -> None:
         """Nothing is owed any more (or a COPY began): what was held goes on."""
@@ -103,6 +105,7 @@ class Requests(asyncio.Protocol):
             if session.engine.snapshot is not session.snapshot:
                 session.take_snapshot()
             self._act(*self._held.popleft())
+        self._between = self._reader.clear and not self._held
 
     def _act(self, buffer: bytes, frames: list[Frame]) -> None:
         session, ledger = self._session, self._ledger
@@ -134,6 +137,8 @@ class Requests(asyncio.Protocol):
                 session.upstream.forward(FLUSH, 0, len(FLUSH))
             session.upstream.flush()
         self._buffer = b""
+        if len(ledger.owed) > MOST_OWED:
+            session.stop_client("owed")
         if self._reader.error is not None and not self._held:
             self._unreadable(self._reader.error)
         elif session.terminating:
@@ -216,7 +221,7 @@ class Requests(asyncio.Protocol):
         text = buffer[middle + 1 : last]
         decision, seconds, cached = self._decide(text)
         if isinstance(decision, Allow):
-            decision = check_parse(session, decision, types)
+            decision = check_parse(session, decision, text, types)
         if isinstance(decision, Deny):
             answer = session.refused(decision, self._arrival, seconds, cached)
             return self._refuse(start, stop, count, answer, name)

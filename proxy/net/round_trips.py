@@ -153,7 +153,7 @@ def _prepared(session: Session, text: bytes, types: bytes, decided: Decided) -> 
     decision, seconds, cached = decided
     if not isinstance(decision, Allow) or not decision.statements:
         return None
-    if check_parse(session, decision, types) is not decision:
+    if check_parse(session, decision, text, types) is not decision:
         return None
     statement = Statement(text, decision, session.snapshot, seconds, cached)
     return None if statement.may_copy else statement

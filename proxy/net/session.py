@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 UNKNOWN: Final = Facts()
+# Answers one client may be owed before it is read from again. More than fit into the upstream's
+# own output buffer (8 kB), which it sends only when it is full or told to.
+MOST_OWED: Final = 16_384
 IN_TRANSACTION: Final = frozenset(b"TE")
 
 
@@ -125,6 +128,7 @@ class Session:
         self.ledger: Ledger[Statement] = Ledger()
         self.names: Names[Statement] = Names()
         self.status = ord("I")  # of the last ReadyForQuery
+        self.prepared_bytes = 0  # what prepared statements take, at most
         self.waiting = False  # client messages are held until nothing is owed
         self.draining = False
         self.terminating = False  # the client will send nothing more
@@ -136,6 +140,8 @@ class Session:
         self._on_end = on_end
         self._fatal_told = False
         self._client_stops: set[str] = set()
+        # One of waiting, draining, terminating or a stopped client: look after each read.
+        self.watched = False
         self._last_done = 0.0
         self.subject: Subject | None = origin.subject
         self.snapshot = engine.snapshot
@@ -247,7 +253,7 @@ class Session:
         self._last_done = now
         self.record(
             Operation(
-                self.origin, plan.facts if plan is not None else UNKNOWN, decision, version,
+                self.origin, UNKNOWN if plan is None else plan.facts, decision, version,
                 started, mode, outcome, sqlstate, "", hint, rows, affected, size, truncated,
                 spent, now - begun, now - clock, "hit" if cached else "miss",
             )
@@ -260,17 +266,24 @@ class Session:
             except Exception as error:
                 complain("an observer failed", error)
 
-    # Flow: reading from the client stops for either of two reasons.
+    # Flow: reading from the client stops while one of several reasons holds.
 
     def stop_client(self, why: str) -> None:
+        self.watched = True
         if not self._client_stops and not self.client.is_closing():
             self.client.pause_reading()
         self._client_stops.add(why)
 
     def start_client(self, why: str) -> None:
         self._client_stops.discard(why)
+        self.watched = bool(self._client_stops or self.draining or self.terminating)
         if not self._client_stops and not self.client.is_closing():
             self.client.resume_reading()
+
+    @property
+    def crowded(self) -> bool:
+        """The client sent more than we want to keep book of before it is answered."""
+        return "owed" in self._client_stops
 
     def stop_upstream(self) -> None:
         if not self._upstream_transport.is_closing():
@@ -289,7 +302,7 @@ class Session:
 
     def drain(self) -> None:
         """End as soon as the client is between transactions."""
-        self.draining = True
+        self.draining = self.watched = True
         if self.idle:
             self.shut_down()
 
@@ -301,7 +314,7 @@ class Session:
     def client_finished(self) -> None:
         """The client will send nothing more, and a Terminate has gone up or goes up now. What it
         asked before is still answered."""
-        self.terminating = True
+        self.terminating = self.watched = True
         if not self.ledger.owed:
             self.end(b"")
 

@@ -17,6 +17,10 @@ from proxy.net import answers
 from proxy.net.session import UNKNOWN, Session, Statement
 from proxy.wire.ledger import Arrival
 
+# Texts of all prepared statements of one client, and what one weighs beside its text.
+PREPARED_BYTES: Final = 32 * 1024 * 1024
+_STATEMENT_BYTES: Final = 1024
+
 _COUNT_SIZE: Final = 2
 _TYPE: Final = Struct("!I")
 
@@ -25,9 +29,9 @@ USABLE: Final = 0
 UNCERTAIN: Final = 1
 
 
-def check_parse(session: Session, allow: Allow, types: bytes) -> Decision:
-    """The Allow itself, or why it cannot be this prepared statement. `types`: the parameter types
-    of the client's Parse, count included."""
+def check_parse(session: Session, allow: Allow, text: bytes, types: bytes) -> Decision:
+    """The Allow itself, or why it cannot be this prepared statement. `text` and `types` are those
+    of the client's Parse, the latter with their count."""
     if len(allow.statements) > 1:
         return session.deny(
             reasons.SYNTAX_ERROR,
@@ -35,10 +39,28 @@ def check_parse(session: Session, allow: Allow, types: bytes) -> Decision:
             "send one statement at a time",
             allow.statements[0].facts,
         )
+    if not _has_room(session, len(text) + _STATEMENT_BYTES):
+        return session.deny(
+            reasons.TOO_LARGE,
+            "too many prepared statements",
+            "DEALLOCATE those that are no longer needed",
+            allow.statements[0].facts if allow.statements else UNKNOWN,
+        )
     if len(types) == _COUNT_SIZE:
         return allow
     oids = [oid for (oid,) in _TYPE.iter_unpack(types[_COUNT_SIZE:])]
     return session.check_types(oids) or allow
+
+
+def _has_room(session: Session, size: int) -> bool:
+    """What one client may have us remember is bounded. Counted up, and exactly only when that
+    says it is too much."""
+    session.prepared_bytes += size
+    if session.prepared_bytes > PREPARED_BYTES:
+        known = session.names.statements.values()
+        held = sum(len(statement.text) + _STATEMENT_BYTES for statement in known)
+        session.prepared_bytes = held + size
+    return session.prepared_bytes <= PREPARED_BYTES
 
 
 def check_statement(

@@ -41,14 +41,21 @@ AUTH_METHOD: Final = "scram-sha-256"
 
 
 class Refused(Exception):
-    """The client is turned away: SQLSTATE, message and hint go to it, `code` to the record."""
+    """The client is turned away: `answer` goes to it, `code` to the record."""
 
     def __init__(self, sqlstate: str, message: str, hint: str = "", code: str = "") -> None:
         super().__init__(message)
         self.sqlstate = sqlstate
-        self.message = message
         self.hint = hint
         self.code = code
+        self.answer = answers.fatal(sqlstate, message, hint) if message else b""
+
+    @classmethod
+    def by(cls, deny: Deny) -> Refused:
+        """By a policy."""
+        refused = cls(deny.reason.sqlstate, deny.message, deny.hint, deny.reason.code)
+        refused.answer = answers.denial(deny, "FATAL")
+        return refused
 
 
 class Unreadable(Exception):
@@ -125,8 +132,7 @@ async def admit(door: Door, client: Intake, address: str) -> Admitted | CancelRe
         refused = Refused("08006", "start-up took too long")
     except Unreadable:
         refused = Refused(answers.PROTOCOL_VIOLATION, "")
-    if refused.message:
-        client.write(answers.fatal(refused.sqlstate, refused.message, refused.hint))
+    client.write(refused.answer)
     door.record(
         Operation(
             origin, Facts(operation="connect"), "deny", door.engine.snapshot.version, started,
@@ -266,8 +272,7 @@ async def _open(door: Door, client: Intake, hello: Hello, origin: Origin) -> Adm
         raise Refused("3D000", f'database "{hello.database}" does not exist')
     settings = door.engine.startup(origin.subject, hello.parameters)
     if isinstance(settings, Deny):
-        reason = settings.reason
-        raise Refused(reason.sqlstate, settings.message, settings.hint, reason.code)
+        raise Refused.by(settings)
     opened = await connect(door.upstream, settings, door.connect_seconds)
     secret = secrets.token_bytes(4)
     enforcing = door.engine.mode(origin.subject) == "enforce"

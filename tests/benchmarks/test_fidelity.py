@@ -10,8 +10,9 @@ from collections.abc import Iterator
 import pytest
 
 from benchmarks import corpora
-from benchmarks.fidelity import Count, count, empty_catalog
+from benchmarks.fidelity import Count, accepted, count, empty_catalog
 from policies.catalog import Catalog
+from proxy.introspect import read_catalog
 from proxy.testing import EmbeddedPostgres
 
 # Share of what policy allows that must come through.
@@ -52,3 +53,13 @@ def test_nothing_changes_silently_and_little_is_refused(corpus: str, system: Cat
 def test_benchmark_queries_all_pass(corpus: str, system: Catalog) -> None:
     result = counted(corpus, system)
     assert result.passed == result.total, result.examples
+
+
+@pytest.mark.parametrize(("corpus", "most"), [("orm", 0.1), ("clients", 0.3)])
+async def test_what_clients_ask_the_system_tables_is_still_valid(corpus: str, most: float) -> None:
+    if not corpora.available(corpus):
+        pytest.skip(f"no {corpus} corpus in {corpora.DIRECTORY}")
+    with EmbeddedPostgres() as server:
+        catalog = await read_catalog(server.dsn())
+        result = await accepted(corpus, catalog, server.dsn())
+    assert len(result.failed) <= most * (result.prepared + len(result.failed)), result.failed[:3]

@@ -12,16 +12,16 @@ def test_medians_and_ratios_are_per_protocol() -> None:
     runs = [
         Run("direct", "simple", 100.0, 1.0),
         Run("pgbouncer", "simple", 50.0, 2.0),
-        Run("querywarden", "simple", 30.0, 3.0),
+        Run("querywarden", "simple", 30.0, 3.0, 20.0),
         Run("direct", "simple", 300.0, 1.0),
         Run("pgbouncer", "simple", 60.0, 2.0),
-        Run("querywarden", "simple", 50.0, 5.0),
+        Run("querywarden", "simple", 50.0, 5.0, 40.0),
         Run("direct", "prepared", 10.0, 1.0),
         Run("querywarden", "prepared", 5.0, 1.0),
     ]
     found = {(r.protocol, r.way): r for r in summary(runs)}
     ours = found["simple", "querywarden"]
-    assert (ours.tps, ours.latency_ms) == (40.0, 4.0)
+    assert (ours.tps, ours.latency_ms, ours.cpu_us) == (40.0, 4.0, 30.0)
     assert ours.of_direct == pytest.approx(0.2)
     assert ours.of_pgbouncer == pytest.approx(40 / 55)
     assert found["prepared", "querywarden"].of_pgbouncer is None

@@ -1,4 +1,4 @@
-"""Texts that would hurt a parser never reach one."""
+"""policies/steps/admit.py: texts that would hurt a parser never reach one."""
 
 from __future__ import annotations
 

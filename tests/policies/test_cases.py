@@ -1,4 +1,9 @@
-"""Every case of tests/cases: a title, a statement, and what it becomes (`>>`) or why not (`!!`)."""
+"""Every case of tests/cases: a title, a statement, and what it becomes (`>>`) or why not (`!!`).
+
+Steps without a file of their own are seen in every case: policies/steps/authorize.py,
+policies/steps/generate.py. policies/lookups.py is in resolve.sql, policies/qualified.py in
+confine.sql.
+"""
 
 from __future__ import annotations
 

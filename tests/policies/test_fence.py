@@ -1,4 +1,4 @@
-"""When the fence may stay away: only for comparisons the catalog calls leakproof."""
+"""policies/fence.py: the fence may stay away only for comparisons the catalog calls leakproof."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fields that are right alone and wrong together."""
+"""policies/rules_checks.py: fields that are right alone and wrong together."""
 
 from __future__ import annotations
 

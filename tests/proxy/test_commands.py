@@ -248,7 +248,7 @@ class TestExplain:
         assert "  FROM users u\n" in before
         assert "7001" in after
         assert "'41'" in after
-        assert '+   FROM "public"."users"\n' in after
+        assert '+   FROM "public"."users" r\n' in after
 
     def test_the_hash_key_is_not_shown(self, explain: Run, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("QUERYWARDEN_HASH_KEY", "hunter2-hunter2-hunter2")

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 from itertools import pairwise
+from struct import Struct
 
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
@@ -119,9 +120,11 @@ def texts_of(raw: bytes) -> list[bytes]:
     found = []
     while raw:
         stop = 1 + int.from_bytes(raw[1:5], "big")
-        message = FROM_CLIENT[raw[:1]].decode(raw[5:stop])
-        if isinstance(message, Query | Parse):
+        if raw[:1] in (Query.TAG, Parse.TAG):
+            message = FROM_CLIENT[raw[:1]].decode(raw[5:stop])
+            assert isinstance(message, Query | Parse)
             found.append(message.text)
+        assert raw[:1] != b"F"
         raw = raw[stop:]
     return found
 
@@ -133,6 +136,8 @@ class Rewriting(TableEngine):
         super().__init__(dict(DENIALS))
 
     def decide(self, subject: Subject, text: bytes) -> tuple[Decision, bool]:
+        if b"\0" in text:
+            return deny(reasons.INVALID_TEXT), False
         decision, cached = super().decide(subject, text)
         if isinstance(decision, Allow):
             plans = tuple(replace(p, sql=b"allowed " + p.sql) for p in decision.statements)
@@ -166,6 +171,42 @@ def test_the_client_sees_what_it_would_see_without_the_proxy(
     # The law: nothing reaches the upstream but what the engine allowed and our own statement.
     texts = {text for raw in said for text in texts_of(raw)}
     assert not {text for text in texts - {REFUSED, b""} if not text.startswith(b"allowed ")}
+
+
+_INT32 = Struct("!i")
+ANY_FRAME = st.builds(
+    lambda tag, body, lie: bytes([tag]) + _INT32.pack(len(body) + 4 + lie) + body,
+    st.sampled_from(b"QQPPBDECSHFXdcf!"),
+    st.binary(max_size=60) | st.sampled_from([b"rows 1\0", b"s\0rows 1\0\0\0", b"\0s" + bytes(7)]),
+    st.sampled_from([0, 0, 0, 0, 1, -5, 2000]),
+)
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(ANY_FRAME, max_size=10), st.lists(st.integers(0, 700), max_size=5))
+def test_whatever_a_client_sends_no_text_of_its_goes_up(
+    frames: list[bytes], places: list[int]
+) -> None:
+    talk = Conversation(Rewriting())
+    for turn in cut(b"".join(frames), places):
+        if not talk.ended:
+            assert talk.client.protocol is not None
+            talk.client.protocol.data_received(turn)
+    texts = set(texts_of(talk.server.wire.written))
+    assert not {text for text in texts - {REFUSED, b""} if not text.startswith(b"allowed ")}
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(UNITS, max_size=4), st.binary(max_size=200), st.lists(ANY_FRAME, max_size=5))
+def test_whatever_an_upstream_sends_only_the_session_ends(
+    units: list[list[Message]], said: bytes, frames: list[bytes]
+) -> None:
+    talk = Conversation(Rewriting())
+    for unit in units:
+        talk.client >> unit
+    for turn in (b"".join(frames), said):
+        assert talk.server.protocol is not None
+        talk.server.protocol.data_received(turn)
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])

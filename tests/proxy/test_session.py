@@ -7,6 +7,7 @@ import logging
 import pytest
 
 from policies import reasons
+from proxy.net.session import MOST_OWED
 from proxy.oplog.operation import Operation
 from proxy.wire.messages import (
     Bind,
@@ -222,6 +223,17 @@ def test_a_slow_reader_stops_the_other_side() -> None:
     talk.replies.pause_writing()
     assert talk.server.wire.reading is True and talk.client.wire.reading is False
     talk.replies.resume_writing()
+    assert talk.client.wire.reading is True
+
+
+def test_a_client_owed_very_much_is_not_read_from() -> None:
+    talk = Conversation()
+    talk.client >> Sync().encode() * (MOST_OWED + 1)
+    assert talk.client.wire.reading is False
+    half = MOST_OWED // 2 + 1
+    talk.server >> READY.encode() * half
+    assert talk.client.wire.reading is False
+    talk.server >> READY.encode()
     assert talk.client.wire.reading is True
 
 

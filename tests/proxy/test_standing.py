@@ -7,10 +7,12 @@ import pytest
 from policies import reasons
 from policies.decision import Forget
 from policies.subject import Subject
+from proxy.net import standing
 from proxy.wire.messages import (
     Bind,
     BindComplete,
     Close,
+    CloseComplete,
     CommandComplete,
     Describe,
     Execute,
@@ -38,6 +40,25 @@ from tests.proxy.conversation import (
 )
 
 # Names.
+
+
+def test_what_one_client_prepares_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(standing, "PREPARED_BYTES", 10 * 1100)
+    talk = Conversation()
+    for number in range(20):  # always the same one: there is room
+        talk.client >> [Parse(b"", b"SELECT %d" % number), Sync()]
+        talk.server >> [ParseComplete(), READY]
+    names = [b"s%d" % number for number in range(9)]
+    for name in names:
+        talk.client >> [Parse(name, b"SELECT 1"), Sync()]
+        talk.server >> [ParseComplete(), READY]
+    talk.client.heard()
+    talk.client >> [Parse(b"more", b"SELECT 1"), Sync()]
+    talk.server >> [SYNTAX_ERROR, READY]
+    talk.client << [error("54000", M="too many prepared statements"), READY]
+    talk.client >> [Close(b"S", b"s1"), Close(b"S", b"s2"), Parse(b"more", b"SELECT 1"), Sync()]
+    talk.server >> [CloseComplete(), CloseComplete(), ParseComplete(), READY]
+    talk.client << [CloseComplete, CloseComplete, ParseComplete, READY]
 
 
 def test_a_refused_parse_drops_the_unnamed_statement() -> None:

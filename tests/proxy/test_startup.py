@@ -199,7 +199,9 @@ async def test_a_setting_the_engine_refuses() -> None:
     async with running() as proxy, RawClient.to(proxy.port) as client:
         proxy.engine.refuse_startup = deny(reasons.SETTING_NOT_ALLOWED, "no such setting for you")
         heard = await client.log_in(role="admin")
-        assert error("42501", S="FATAL", M="no such setting for you")(heard[-1])
+        detail = '{"code": "SETTING_NOT_ALLOWED", "policy_version": "v1"}'
+        expected = error("42501", S="FATAL", M="no such setting for you", D=detail)
+        assert expected(heard[-1])
 
 
 # Who it is.
