@@ -51,23 +51,18 @@ def _is_select(text: str) -> bool:
 
 
 def relations(texts: Iterable[str]) -> set[tuple[str, str]]:
-    """Every (schema, name) the statements read, schema "public" when not written; names that may
-    be WITH queries are in it too, which does no harm."""
+    """Every (schema, name) the statements read, schema "public" when not written; names of WITH
+    queries are left out, which a statement of the corpora never gives to a table it reads too."""
     found = set()
     for text in texts:
-        for node in postgast.walk(postgast.parse(text)):
-            if type(node[1]).__name__ == "RangeVar":
-                found.add((node[1].schemaname or "public", node[1].relname))
-    return found
-
-
-def columns(texts: Iterable[str]) -> set[str]:
-    """Every name that may be a column somewhere in the statements."""
-    found = set()
-    for text in texts:
+        named = set()
+        queries = set()
         for _, node in postgast.walk(postgast.parse(text)):
-            if type(node).__name__ == "ColumnRef" and node.fields[-1].HasField("string"):
-                found.add(node.fields[-1].string.sval)
+            if type(node).__name__ == "RangeVar":
+                named.add((node.schemaname or "public", node.relname))
+            elif type(node).__name__ == "CommonTableExpr":
+                queries.add(("public", node.ctename))
+        found |= named - queries
     return found
 
 

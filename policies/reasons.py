@@ -1,6 +1,6 @@
 """Why a statement is refused: one row per reason, its SQLSTATE and what the client may be told.
 
-SQLSTATEs are PostgreSQL's own where one fits (manual, appendix A), else class QW.
+SQLSTATEs are PostgreSQL's own (manual, appendix A).
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ class Reason:
 
 
 MODEL_NOT_ALLOWED = Reason("MODEL_NOT_ALLOWED", "42501")
-FIELD_NOT_ALLOWED = Reason("FIELD_NOT_ALLOWED", "42501")
 RELATION_NOT_ALLOWED = Reason("RELATION_NOT_ALLOWED", "42501")
 FUNCTION_NOT_ALLOWED = Reason("FUNCTION_NOT_ALLOWED", "42501")
 TYPE_NOT_ALLOWED = Reason("TYPE_NOT_ALLOWED", "42501")
@@ -26,7 +25,6 @@ SETTING_NOT_ALLOWED = Reason("SETTING_NOT_ALLOWED", "42501")
 STATEMENT_NOT_ALLOWED = Reason("STATEMENT_NOT_ALLOWED", "42501")
 AUTHENTICATION_REQUIRED = Reason("AUTHENTICATION_REQUIRED", "28000")
 TENANT_SCOPE_REQUIRED = Reason("TENANT_SCOPE_REQUIRED", "28000")
-CAPABILITY_REQUIRED = Reason("CAPABILITY_REQUIRED", "QW003")
 WRITE_DISABLED = Reason("WRITE_DISABLED", "25006")
 VALIDATION_ERROR = Reason("VALIDATION_ERROR", "22023")
 UNSUPPORTED_SYNTAX = Reason("UNSUPPORTED_SYNTAX", "0A000")

@@ -104,7 +104,7 @@ class Settings(BaseSettings):
     )
     max_clients: int = Field(default=1000, ge=1, description="Clients connected at a time.")
     max_statement_bytes: int = Field(
-        default=1_048_576, ge=1024, description="Longest statement a client may send."
+        default=262_144, ge=1024, le=262_144, description="Longest statement a client may send."
     )
     log_level: str = Field(
         default="info", pattern="^(debug|info|warning|error)$", description="Least level logged."

@@ -23,7 +23,7 @@ from proxy.oplog.operation import Observer, Operation
 
 STARTUP_SECONDS: Final = 10.0
 CONNECT_SECONDS: Final = 10.0
-MAX_STATEMENT_BYTES: Final = 1024 * 1024
+MAX_STATEMENT_BYTES: Final = 1 << 18
 MAX_CLIENTS: Final = 1000
 # How much may wait for a slow reader before reading from the other side stops.
 _HIGH_WATER: Final = 256 * 1024

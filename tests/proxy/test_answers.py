@@ -23,8 +23,8 @@ def test_an_error_has_only_the_fields_it_needs() -> None:
 
 
 def test_a_denial_can_be_read_by_a_program() -> None:
-    said = read(answers.denial(deny(reasons.FIELD_NOT_ALLOWED, "no", "yes", column="ssn")))
-    assert json.loads(said["D"]) == {"code": "FIELD_NOT_ALLOWED", "policy_version": "v1"}
+    said = read(answers.denial(deny(reasons.TYPE_NOT_ALLOWED, "no", "yes", column="ssn")))
+    assert json.loads(said["D"]) == {"code": "TYPE_NOT_ALLOWED", "policy_version": "v1"}
     assert "\n" not in said["D"]
     assert (said["C"], said["M"], said["H"], said["c"]) == ("42501", "no", "yes", "ssn")
     assert "R" not in said and "t" not in said

@@ -40,7 +40,7 @@ from tests.proxy.conversation import Records, TableEngine, deny, plan
 from tests.proxy.fake_upstream import RawClient
 
 TABLE: dict[bytes, Any] = {
-    b"SELECT ssn FROM people": deny(reasons.FIELD_NOT_ALLOWED, "no column ssn"),
+    b"SELECT ssn FROM people": deny(reasons.TYPE_NOT_ALLOWED, "no column ssn"),
     b"SELECT capped": plan(b"SELECT i FROM generate_series(1, 11) i", cap=10),
     b"SELECT renamed FROM people": plan(b"SELECT name AS renamed FROM people ORDER BY id"),
 }
@@ -142,7 +142,7 @@ def test_a_refusal_aborts_the_transaction_as_any_error_does(proxy: Proxy) -> Non
             connection.execute("SELECT ssn FROM people")
         assert raised.value.diag.message_primary == "no column ssn"
         assert raised.value.diag.message_hint == "try less"
-        assert '"code": "FIELD_NOT_ALLOWED"' in (raised.value.diag.message_detail or "")
+        assert '"code": "TYPE_NOT_ALLOWED"' in (raised.value.diag.message_detail or "")
         with pytest.raises(errors.InFailedSqlTransaction):
             connection.execute("SELECT 1")
         connection.rollback()

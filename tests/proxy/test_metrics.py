@@ -74,11 +74,11 @@ def test_a_refusal_is_no_upstream_time_and_no_rows() -> None:
     m = metrics()
     m.record(
         operation(
-            decision="deny", outcome="refused", code="FIELD_NOT_ALLOWED", sqlstate="42501",
+            decision="deny", outcome="refused", code="TYPE_NOT_ALLOWED", sqlstate="42501",
             upstream_seconds=0.0, row_count=0,
         )
     )  # fmt: skip
-    labels = {**LABELS, "decision": "deny", "reason": "FIELD_NOT_ALLOWED"}
+    labels = {**LABELS, "decision": "deny", "reason": "TYPE_NOT_ALLOWED"}
     assert value(m, "statements_total", **labels) == 1
     assert value(m, "errors_total", source="proxy", sqlstate_class="42") == 1
     assert value(m, "upstream_seconds_count") == 0
@@ -95,13 +95,13 @@ def test_errors_of_the_upstream_are_told_apart() -> None:
 
 def test_modes_that_do_not_enforce_are_loud() -> None:
     m = metrics()
-    facts = replace(FACTS, observed="deny", observed_reason="FIELD_NOT_ALLOWED")
+    facts = replace(FACTS, observed="deny", observed_reason="TYPE_NOT_ALLOWED")
     m.record(operation(mode="observe", facts=facts))
     m.record(operation(mode="bypass"))
     m.unenforced_roles({"bypass": 2})
     assert value(m, "unenforced_statements_total", mode="observe") == 1
     assert value(m, "unenforced_statements_total", mode="bypass") == 1
-    assert value(m, "observed_total", decision="deny", reason="FIELD_NOT_ALLOWED") == 1
+    assert value(m, "observed_total", decision="deny", reason="TYPE_NOT_ALLOWED") == 1
     assert value(m, "unenforced_roles", mode="bypass") == 2
     assert value(m, "unenforced_roles", mode="observe") == 0
 

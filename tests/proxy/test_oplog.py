@@ -125,15 +125,15 @@ class TestEncode:
     def test_refusal_observation_and_loss_are_said(self) -> None:
         refused = operation()
         refused.decision, refused.outcome = "deny", "refused"
-        refused.sqlstate, refused.code, refused.hint = "42501", "FIELD_NOT_ALLOWED", "use id"
-        refused.facts = replace(FACTS, observed="deny", observed_reason="FIELD_NOT_ALLOWED")
+        refused.sqlstate, refused.code, refused.hint = "42501", "TYPE_NOT_ALLOWED", "use id"
+        refused.facts = replace(FACTS, observed="deny", observed_reason="TYPE_NOT_ALLOWED")
         record = json.loads(Encoder("host-1").encode(refused, lost=4))
         assert record["error"] == {
             "sqlstate": "42501",
-            "code": "FIELD_NOT_ALLOWED",
+            "code": "TYPE_NOT_ALLOWED",
             "hint": "use id",
         }
-        assert record["observed"] == {"decision": "deny", "reason": "FIELD_NOT_ALLOWED"}
+        assert record["observed"] == {"decision": "deny", "reason": "TYPE_NOT_ALLOWED"}
         assert record["lost"] == 4
 
     def test_text_that_is_no_text_still_gives_a_record(self) -> None:

@@ -78,7 +78,7 @@ def test_an_empty_text() -> None:
 
 
 def test_a_refusal_aborts_upstream_too_and_the_answer_is_ours() -> None:
-    refusal = deny(reasons.FIELD_NOT_ALLOWED, "no column ssn", "ask for id", table="users",
+    refusal = deny(reasons.TYPE_NOT_ALLOWED, "no column ssn", "ask for id", table="users",
                    column="ssn", rule="users.ssn")  # fmt: skip
     talk = Conversation({b"SELECT ssn": refusal})
     talk.client >> Query(b"SELECT ssn")
@@ -88,13 +88,13 @@ def test_a_refusal_aborts_upstream_too_and_the_answer_is_ours() -> None:
     assert (said["S"], said["V"], said["C"], said["M"], said["H"]) == (
         "ERROR", "ERROR", "42501", "no column ssn", "ask for id",
     )  # fmt: skip
-    assert json.loads(said["D"]) == {"code": "FIELD_NOT_ALLOWED", "policy_version": "v1"}
+    assert json.loads(said["D"]) == {"code": "TYPE_NOT_ALLOWED", "policy_version": "v1"}
     assert (said["t"], said["c"], said["n"]) == ("users", "ssn", "users.ssn")
     talk.client << ReadyForQuery(b"E")
     talk.over()
     done = only(talk)
     assert (done.decision, done.outcome, done.sqlstate) == ("deny", "refused", "42501")
-    assert (done.code, done.hint) == ("FIELD_NOT_ALLOWED", "ask for id")
+    assert (done.code, done.hint) == ("TYPE_NOT_ALLOWED", "ask for id")
 
 
 def test_statements_of_one_text_are_recorded_each() -> None:
@@ -182,7 +182,7 @@ def test_the_empty_statement() -> None:
 
 @pytest.mark.parametrize("name", [b"", b"s"])
 def test_a_refused_parse_keeps_its_name_and_skips_to_sync(name: bytes) -> None:
-    talk = Conversation({b"SELECT ssn": deny(reasons.FIELD_NOT_ALLOWED)})
+    talk = Conversation({b"SELECT ssn": deny(reasons.TYPE_NOT_ALLOWED)})
     talk.client >> [Parse(name, b"SELECT ssn"), Bind(b"", name), Execute(), Sync()]
     heard = talk.server.next()
     assert heard == Parse(name, POISON)
@@ -205,7 +205,7 @@ def test_an_error_drops_what_follows_up_to_the_sync() -> None:
 
 
 def test_messages_sent_after_an_error_without_sync_are_not_judged() -> None:
-    talk = Conversation({b"SELECT ssn": deny(reasons.FIELD_NOT_ALLOWED)})
+    talk = Conversation({b"SELECT ssn": deny(reasons.TYPE_NOT_ALLOWED)})
     talk.client >> [Parse(b"", b"SELECT bad"), Flush()]
     talk.server << [Parse, Flush]
     talk.server >> failure(b"42601")

@@ -101,7 +101,7 @@ def test_a_name_just_defined_anew_is_not_used_before_it_is_certain() -> None:
 
 
 def test_a_refused_parse_is_decided_once_and_refused_the_long_way() -> None:
-    talk = Conversation({b"SELECT 2": deny(reasons.FIELD_NOT_ALLOWED)})
+    talk = Conversation({b"SELECT 2": deny(reasons.TYPE_NOT_ALLOWED)})
     prepared(talk)
     talk.engine.asked.clear()
     talk.client >> [*RUN, *ONCE]

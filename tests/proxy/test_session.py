@@ -182,7 +182,7 @@ def test_an_upstream_that_says_why_it_goes() -> None:
 
 
 def test_a_fatal_error_is_not_hidden_by_a_refusal() -> None:
-    talk = Conversation({b"SELECT ssn": deny(reasons.FIELD_NOT_ALLOWED)})
+    talk = Conversation({b"SELECT ssn": deny(reasons.TYPE_NOT_ALLOWED)})
     talk.client >> Query(b"SELECT ssn")
     talk.server >> failure(b"57P01", b"FATAL")
     talk.client << error("57P01", S="FATAL")

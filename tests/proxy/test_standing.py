@@ -62,7 +62,7 @@ def test_what_one_client_prepares_is_bounded(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_a_refused_parse_drops_the_unnamed_statement() -> None:
-    talk = Conversation({b"SELECT ssn": deny(reasons.FIELD_NOT_ALLOWED)})
+    talk = Conversation({b"SELECT ssn": deny(reasons.TYPE_NOT_ALLOWED)})
     talk.client >> [Parse(b"", b"SELECT 1"), Sync()]
     talk.server >> [ParseComplete(), READY]
     talk.client >> [Parse(b"", b"SELECT ssn"), Sync()]
