@@ -89,7 +89,13 @@ class Views:
             relation = catalog.by_name.get(table)
             try:
                 self._by_table[table] = _compile(
-                    name, rules, relation, subject, hash_key, selectable[name]
+                    name,
+                    rules,
+                    relation,
+                    subject,
+                    hash_key,
+                    selectable[name],
+                    catalog.leakproof,
                 )
             except EntityError:
                 self._by_table[table] = Refusal(
@@ -162,12 +168,13 @@ def _compile(
     subject: Subject,
     hash_key: bytes,
     capabilities: tuple[str, ...],
+    leakproof: frozenset[tuple[str, str, str]],
 ) -> PolicyView:
     """The policy view of one entity. Raises EntityError, Refusal."""
     if relation is None:
         raise EntityError(f"entities.{name}.table", "no such table in the database")
     columns, select_list, effects = _columns(name, rules, relation, hash_key)
-    conditions = _conditions(name, rules.entities[name], relation, subject)
+    conditions = _conditions(name, rules.entities[name], relation, subject, leakproof)
     for rule, _ in conditions:
         effects.append(PolicyEffect(f"entities.{name}.{rule}", "scope", name))
     return PolicyView(
@@ -227,7 +234,11 @@ def _shown(column: Column) -> str:
 
 
 def _conditions(
-    name: str, entity: Entity, relation: Relation, subject: Subject
+    name: str,
+    entity: Entity,
+    relation: Relation,
+    subject: Subject,
+    leakproof: frozenset[tuple[str, str, str]],
 ) -> list[tuple[str, str]]:
     """(rule, SQL) of every scope: tenant, owner, soft delete, rows."""
 
@@ -255,7 +266,12 @@ def _conditions(
     if entity.soft_delete is not None:
         conditions.append(("soft_delete", f"{own('soft_delete', entity.soft_delete)} IS NULL"))
     if entity.rows is not None:
-        conditions.append(("rows", _predicate(name, entity.rows, relation, subject)))
+        predicate, harmless = _predicate(name, entity.rows, relation, subject, leakproof)
+        if conditions and not harmless:
+            # On rows of others it could raise an error, which would tell of them.
+            before = " AND ".join(condition for _, condition in conditions)
+            predicate = f"CASE WHEN {before} THEN {predicate} ELSE false END"
+        conditions.append(("rows", predicate))
     return conditions
 
 
@@ -270,11 +286,22 @@ def _subject_value(subject: Subject, attribute: str) -> str:
 
 _REFERENCE = re.compile(rb"subject\s*\.\s*(\w+)")
 # What a predicate may be made of: it must not read other relations or aggregate.
+_HARMLESS_NODES = frozenset("A_Const A_Expr BoolExpr ColumnRef List NullTest String".split())
+_HARMLESS_OPERATORS = frozenset({(sign,) for sign in ("=", "<>", "<", "<=", ">", ">=")})
 _REFUSED_NODES = frozenset({"SubLink", "ParamRef", "SelectStmt", "GroupingFunc", "SetToDefault"})
 
 
-def _predicate(name: str, text: str, relation: Relation, subject: Subject) -> str:
-    """`rows:` with `subject.x` replaced by literals. Raises EntityError."""
+def _predicate(
+    name: str,
+    text: str,
+    relation: Relation,
+    subject: Subject,
+    leakproof: frozenset[tuple[str, str, str]],
+) -> tuple[str, bool]:
+    """`rows:` with `subject.x` replaced by literals, and whether it can raise no error.
+
+    Raises EntityError.
+    """
     where = f"entities.{name}.rows"
     try:
         tree = grammar.parse_expression(text)
@@ -283,9 +310,14 @@ def _predicate(name: str, text: str, relation: Relation, subject: Subject) -> st
     data = text.encode()
     prefix = len(b"SELECT (")
     edits: list[tuple[int, int, str]] = []
+    harmless = True
     for key, value in grammar.walk({"root": tree}):
         if key in _REFUSED_NODES:
             raise EntityError(where, "may use only the entity's own columns and subject.*")
+        if key[0].isupper() and key not in _HARMLESS_NODES:
+            harmless = False
+        if key == "A_Expr" and grammar.names(value["name"]) not in _HARMLESS_OPERATORS:
+            harmless = False
         if key != "ColumnRef":
             continue
         parts = grammar.names(value["fields"])
@@ -300,9 +332,12 @@ def _predicate(name: str, text: str, relation: Relation, subject: Subject) -> st
         else:
             start = value.get("location", 0) - prefix
             edits.append((start, start, "r."))
+            column = relation.column(parts[0])
+            kind = column.type.replace("character varying", "text") if column else ""
+            harmless = harmless and ("=", kind, kind) in leakproof
     for start, end, value in sorted(edits, reverse=True):
         data = data[:start] + value.encode() + data[end:]
-    return f"({data.decode()}\n)"
+    return f"({data.decode()}\n)", harmless
 
 
 def problems(rules: RuleSet, catalog: Catalog) -> list[tuple[str, str]]:
@@ -312,7 +347,9 @@ def problems(rules: RuleSet, catalog: Catalog) -> list[tuple[str, str]]:
         # A subject that satisfies every rule, so that only the catalog can be at fault.
         subject = Subject(login="check", tenant="0", user_id="0")
         try:
-            _compile(name, rules, catalog.by_name.get(table), subject, b"check", ())
+            _compile(
+                name, rules, catalog.by_name.get(table), subject, b"check", (), catalog.leakproof
+            )
         except EntityError as error:
             found.append((error.field, str(error)))
     return found

@@ -35,6 +35,13 @@ def test_a_predicate_is_closed_off_even_when_it_holds_an_or() -> None:
     assert text.endswith("""WHERE r."org" = '1' AND (r.id = 1 OR true -- x\n)""")
 
 
+@pytest.mark.parametrize("predicate", ["1 / id = 1", "n > 1", "a LIKE 'x%'", "length(a) > 1"])
+def test_a_predicate_that_may_raise_never_sees_rows_of_others(predicate: str) -> None:
+    text = _view_text(f'{{tenant: org, rows: "{predicate}"}}')
+    assert """WHERE r."org" = '1' AND CASE WHEN r."org" = '1' THEN (""" in text
+    assert text.endswith("\n) ELSE false END")
+
+
 @pytest.mark.parametrize(
     ("entity", "place", "message"),
     [
