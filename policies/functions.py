@@ -90,7 +90,7 @@ _OTHER = _words("""
     pg_backend_pid pg_client_encoding pg_column_size pg_encoding_to_char pg_char_to_encoding
     getdatabaseencoding pg_get_userbyid pg_is_in_recovery pg_is_other_temp_schema
     pg_my_temp_schema pg_options_to_table pg_size_pretty pg_typeof
-    pg_advisory_unlock_all version acldefault aclexplode makeaclitem record_out textin hash_record
+    pg_advisory_unlock_all version acldefault aclexplode record_out textin hash_record
     family host hostmask masklen netmask network abbrev broadcast inet_merge inet_same_family
     set_masklen area box center circle diagonal diameter height isclosed isopen line lseg npoints
     path pclose point polygon popen radius slope width bpchar name text varchar bool int2 int4

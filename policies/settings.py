@@ -107,7 +107,7 @@ def check_set(name: str, value: str, *, time_limit: float, search_path: tuple[st
         raise Refusal(VALIDATION_ERROR, f'value not allowed for setting "{name}"')
     if key == "statement_timeout":
         asked = milliseconds(value) or 0.0
-        if not 0 < asked <= time_limit:
+        if not 1 <= asked <= time_limit:  # PostgreSQL rounds less than half to 0, which is never
             raise Refusal(
                 VALIDATION_ERROR,
                 'value not allowed for setting "statement_timeout"',

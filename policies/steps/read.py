@@ -145,22 +145,12 @@ def _check_function(node: Node, parts: tuple[str, ...], statement: Statement) ->
             _check_size(name, node)
         return
     given = node.get("args", [])
-    arguments = [_constant(argument) for argument in given]
-    by_parameter = len(given) == 3 and "ParamRef" in given[1] and any_value(str(arguments[0]))
-    if name in SETTING_WRITERS and by_parameter:
-        return
     if name in SETTING_READERS and given:
         named = constant_text(given[0])
         if named is not None:
             check_show(named)
         return  # a computed name is guarded
-    if name in SETTING_WRITERS and len(arguments) == 3 and None not in arguments:
-        check_set(
-            str(arguments[0]),
-            str(arguments[1]),
-            time_limit=statement.budget.time_ms,
-            search_path=statement.catalog.search_path,
-        )
+    if name in SETTING_WRITERS and len(given) == 3 and _may_set(given, statement):
         return
     raise Refusal(
         FUNCTION_NOT_ALLOWED,
@@ -169,30 +159,33 @@ def _check_function(node: Node, parts: tuple[str, ...], statement: Statement) ->
     )
 
 
+def _may_set(given: list[Node], statement: Statement) -> bool:
+    """Whether set_config(name, value, local) may run; refuses what SET would refuse.
+
+    Only plain literals count: a cast could make another value of one.
+    """
+    name, value = constant_text(given[0]), constant_text(given[1])
+    if name is None or "A_Const" not in given[2]:
+        return False
+    if value is None:
+        return "ParamRef" in given[1] and any_value(name)
+    check_set(
+        name,
+        value,
+        time_limit=statement.budget.time_ms,
+        search_path=statement.catalog.search_path,
+    )
+    return True
+
+
 def _check_size(name: str, node: Node) -> None:
     arguments = node.get("args", [])
-    size = _constant(arguments[SIZED[name]]) if len(arguments) > SIZED[name] else None
+    size = constant_text(arguments[SIZED[name]]) if len(arguments) > SIZED[name] else None
     if size is None or not size.isdigit() or int(size) > LONGEST:
         raise Refusal(
             FUNCTION_NOT_ALLOWED,
             f"function {name} is allowed only with a constant length of at most {LONGEST}",
         )
-
-
-def _constant(node: Node) -> str | None:
-    """A literal's value as text, None for anything that is not a literal."""
-    if "TypeCast" in node:
-        return _constant(node["TypeCast"]["arg"])
-    literal = node.get("A_Const")
-    if literal is None or literal.get("isnull"):
-        return None
-    if "ival" in literal:
-        return str(literal["ival"].get("ival", 0))
-    if "boolval" in literal:
-        return "true" if literal["boolval"].get("boolval") else "false"
-    if "sval" in literal:
-        return str(literal["sval"].get("sval", ""))
-    return None
 
 
 def _note_source(node: Node, statement: Statement) -> None:

@@ -171,3 +171,20 @@ SELECT 'a' -- b
 >> 'c'
 >> LIMIT 101
 
+--# a cast could make another value of a literal
+SELECT set_config('statement_timeout', '01000'::char(1), false)
+!! FUNCTION_NOT_ALLOWED function set_config is not allowed 
+
+--# so could it of a length
+SELECT repeat('x', '1'::bit(30)::int4)
+!! FUNCTION_NOT_ALLOWED function repeat is allowed only with a constant length of at most 100000 
+
+--# a value that decides is judged
+SELECT set_config('statement_timeout', '500', false)
+>> SELECT pg_catalog.set_config('statement_timeout', '500', false)
+>> LIMIT 101
+
+--# and no parameter
+SELECT set_config('statement_timeout', $1, false)
+!! FUNCTION_NOT_ALLOWED function set_config is not allowed 
+

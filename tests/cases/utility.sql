@@ -174,3 +174,7 @@ DISCARD ALL
 SET TIME ZONE 'UTC'
 >> SET "timezone" TO 'UTC'
 
+--# what would be rounded to no limit at all
+SET statement_timeout = '0.4'
+!! VALIDATION_ERROR value not allowed for setting "statement_timeout" 
+
