@@ -113,6 +113,13 @@ def _source(source: Node, pending: list[tuple[Any, str]]) -> Iterator[Lookup]:
         pending.append((entry, ""))
 
 
+def is_pinned(call: Node) -> bool:
+    """Whether a call is written with its schema. `unnest(a, b)` is a form of FROM that PostgreSQL
+    knows by the bare name only; no function of that name takes several arguments."""
+    name = grammar.names(call["funcname"])
+    return len(name) == 1 and not (name == ("unnest",) and len(call.get("args", [])) > 1)
+
+
 def guard_of(call: Node) -> Guard | None:
     """The guard a FuncCall needs, None when it needs none. A setting named by a literal is judged
     when the statement is decided."""

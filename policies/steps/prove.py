@@ -21,6 +21,7 @@ from policies.lookups import (
     constant_text,
     find,
     guard_of,
+    is_pinned,
     lookup_type,
     operand_name,
 )
@@ -33,11 +34,6 @@ from policies.views import PolicyView
 
 _ARGUMENT = "querywarden_argument"
 _STAR: Node = {"ResTarget": {"val": {"ColumnRef": {"fields": [{"A_Star": {}}]}}}}
-
-
-def pinned(name: list[Node]) -> list[Node]:
-    """A function's name as it must be written: with its schema."""
-    return name if len(name) > 1 else [{"String": {"sval": "pg_catalog"}}, *name]
 
 
 class _Different(Exception):
@@ -277,7 +273,9 @@ class _Proof:
             raise _Different
 
     def _same_call(self, before: Node, after: Node, scope: Scope) -> None:
-        before = {**before, "funcname": pinned(before["funcname"])}
+        if is_pinned(before):
+            schema = {"String": {"sval": "pg_catalog"}}
+            before = {**before, "funcname": [schema, *before["funcname"]]}
         guard = guard_of(before)
         if guard is None:
             return self._same(before, after, scope)

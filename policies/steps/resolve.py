@@ -22,6 +22,7 @@ from policies.lookups import (
     find,
     function_name,
     guard_of,
+    is_pinned,
     lookup_type,
     operand_name,
 )
@@ -279,7 +280,7 @@ def _guard_functions(statement: Statement, empty: set[int]) -> None:
     for node, parts in statement.reading.functions:
         if id(node) in empty:
             continue
-        if len(parts) == 1:
+        if is_pinned(node):
             statement.pinned.append(_place(node, statement))
         found = FOUND.get(function_name(parts))
         if found is not None:

@@ -7,6 +7,7 @@ value of the database or of the statement; only what Facts and Origin offer gets
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,6 +21,9 @@ LONGEST_NAME = 256  # what a client calls itself is its own choice
 
 _CUT = " ...[cut]"
 _REMEMBERED = 8_000_000  # bytes of JSON
+_MOST_FORMS = 1000
+_NUMBERS = (b'"row_count":0', b'"bytes":0', b'"duration_ms":0.0',
+            b'"decide":0.0', b'"upstream":0.0', b'"total":0.0')  # fmt: skip
 
 
 class Encoder:
@@ -33,6 +37,7 @@ class Encoder:
         self._instance = _dumps({"instance": instance})[1:-1]
         self._parts: dict[int, tuple[object, bytes]] = {}  # by id(); the object is kept alive
         self._size = 0
+        self._forms: dict[tuple[object, ...], bytes] = {}
         self._second = -1
         self._second_text = ""
 
@@ -43,14 +48,43 @@ class Encoder:
         said_of_origin = found[1] if found else self._remember(origin, _origin(origin))
         found = self._parts.get(id(facts))
         said_of_facts = found[1] if found else self._remember(facts, _facts(facts))
-        outcome = _dumps(_outcome(operation, lost))
+        if lost or operation.sqlstate or operation.code or operation.affected_rows is not None:
+            outcome = _dumps(_outcome(operation, lost))[1:]
+        else:
+            outcome = self._plain_outcome(operation)
         return b'{"id":"%b","timestamp":"%b",%b,%b,%b,%b' % (
             new_id(operation.started).encode(),
             self._timestamp(operation.started).encode(),
             self._instance,
             said_of_origin,
             said_of_facts,
-            outcome[1:],
+            outcome,
+        )
+
+    def _plain_outcome(self, operation: Operation) -> bytes:
+        """The same as `_outcome` for a read that went well, which most statements are: the words
+        are kept, only the numbers are written anew."""
+        key = (
+            operation.policy_version,
+            operation.mode,
+            operation.decision,
+            operation.outcome,
+            operation.truncated,
+            operation.cache,
+        )
+        form = self._forms.get(key)
+        if form is None:
+            if len(self._forms) >= _MOST_FORMS:
+                self._forms.clear()
+            form = self._forms[key] = _form(operation)
+        total = operation.total_seconds * 1000
+        return form % (
+            operation.row_count,
+            operation.bytes,
+            total,
+            operation.decide_seconds * 1000,
+            operation.upstream_seconds * 1000,
+            total,
         )
 
     def _remember(self, key: object, said: dict[str, Any]) -> bytes:
@@ -74,15 +108,15 @@ def new_id(seconds: float) -> str:
     """A UUID version 7 (RFC 9562, with method 3 of section 6.2 for the part below a millisecond):
     sorts by time, unique across instances."""
     ticks = int(seconds * 1000 * 4096)
-    digits = (
-        (ticks >> 12 & 0xFFFFFFFFFFFF) << 80
-        | 0x7 << 76
-        | (ticks & 0xFFF) << 64
-        | 0b10 << 62
-        | random.getrandbits(62)
+    milliseconds = ticks >> 12 & 0xFFFFFFFFFFFF
+    chance = random.getrandbits(62)
+    return "%08x-%04x-7%03x-%04x-%012x" % (  # noqa: UP031 twice as fast as an f-string
+        milliseconds >> 16,
+        milliseconds & 0xFFFF,
+        ticks & 0xFFF,
+        0x8000 | chance >> 48,
+        chance & 0xFFFFFFFFFFFF,
     )
-    text = f"{digits:032x}"
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
 def _origin(origin: Origin) -> dict[str, Any]:
@@ -153,6 +187,24 @@ def _outcome(operation: Operation, lost: int) -> dict[str, Any]:
     if lost:
         said["lost"] = lost
     return said
+
+
+def _form(operation: Operation) -> bytes:
+    """A read's outcome with places for its numbers, in the order of _NUMBERS."""
+    blank = replace(
+        operation,
+        row_count=0,
+        bytes=0,
+        total_seconds=0.0,
+        decide_seconds=0.0,
+        upstream_seconds=0.0,
+    )
+    form = _dumps(_outcome(blank, 0))[1:].replace(b"%", b"%%")
+    for number in _NUMBERS:
+        name, _, zero = number.partition(b":")
+        place = b"%d" if zero == b"0" else b"%.3f"
+        form = form.replace(number, name + b":" + place, 1)
+    return form
 
 
 def _short(text: str) -> str:

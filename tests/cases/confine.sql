@@ -93,3 +93,8 @@ SELECT count(*), lower(x), pg_catalog.upper(x) FROM s
 >> SELECT pg_catalog.count(*), pg_catalog.lower(x), pg_catalog.upper(x) FROM (SELECT r."id", r."x" FROM "public"."s" r) AS "s"
 >> LIMIT 101
 
+--# but for the one PostgreSQL knows by its bare name only
+SELECT * FROM unnest(ARRAY[1], ARRAY[2]) AS u(a, b), unnest(ARRAY[3]) AS v
+>> SELECT * FROM unnest(ARRAY[1], ARRAY[2]) AS u(a, b), pg_catalog.unnest(ARRAY[3]) AS v
+>> LIMIT 101
+

@@ -417,3 +417,28 @@ class TestRecorder:
         recorder.close(0.2)
         assert time.monotonic() - before < 1.0
         sink.gate.set()
+
+
+@pytest.mark.parametrize("truncated", [False, True])
+def test_the_short_way_of_encoding_says_the_same(truncated: bool) -> None:
+    """A read that went well is written from a kept form; `%` in its words must not matter."""
+    done = replace(
+        operation(),
+        policy_version='100%d "bytes":0',
+        truncated=truncated,
+        row_count=3,
+        bytes=12,
+        affected_rows=None,
+        sqlstate="",
+        code="",
+        total_seconds=0.0125,
+        decide_seconds=0.00025,
+        upstream_seconds=0.012,
+    )
+    encoder = Encoder("here")
+    short = json.loads(encoder.encode(done))
+    long = json.loads(encoder.encode(replace(done, affected_rows=0)))
+    assert short["affected_rows"] is None and long["affected_rows"] == 0
+    same = short.keys() - {"id", "affected_rows"}
+    assert {name: short[name] for name in same} == {name: long[name] for name in same}
+    assert short["duration_ms"] == 12.5 and short["row_count"] == 3
