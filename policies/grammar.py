@@ -131,8 +131,22 @@ def same(left: Any, right: Any) -> bool:
     if isinstance(left, dict):
         if not isinstance(right, dict):
             return False
-        keys = left.keys() - PLACES
-        return keys == right.keys() - PLACES and all(same(left[k], right[k]) for k in keys)
+        missing = len(left)
+        for key in left:
+            if key in PLACES:
+                missing -= 1
+        for key, value in right.items():
+            if key in PLACES:
+                continue
+            if key not in left:
+                return False
+            own = left[key]
+            if own is not value and not (
+                same(own, value) if isinstance(value, dict | list) else own == value
+            ):
+                return False
+            missing -= 1
+        return missing == 0
     if isinstance(left, list):
         return (
             isinstance(right, list)

@@ -10,6 +10,7 @@ from policies import grammar
 from policies.catalog import Catalog
 from policies.decision import Forget
 from policies.grammar import Node, Token
+from policies.lookups import Lookup
 from policies.rules import Budget
 from policies.subject import Subject
 from policies.views import PolicyView, Views
@@ -46,6 +47,7 @@ class Reading:
     types: list[Node] = field(default_factory=list)
     operators: list[tuple[str, ...]] = field(default_factory=list)
     columns: list[tuple[str, ...]] = field(default_factory=list)
+    long_columns: bool = False  # whether some are written schema.table.column
     attributes: list[str] = field(default_factory=list)  # x in (value).x
     # Names of functions in FROM and the columns the statement declares for them.
     sources: dict[str, set[str]] = field(default_factory=dict)
@@ -98,6 +100,8 @@ class Statement:
     uses: list[Use] = field(default_factory=list)
     guards: list[GuardUse] = field(default_factory=list)
     closings: list[Edit] = field(default_factory=list)
+    lookups: list[Lookup] = field(default_factory=list)
+    qualified: frozenset[tuple[str, str]] = frozenset()  # tables whose columns lose their schema
     shortened: list[Edit] = field(default_factory=list)  # columns that lose their schema
     pinned: list[int] = field(default_factory=list)  # places of bare function names
     edits: list[Edit] = field(default_factory=list)

@@ -3,8 +3,8 @@
 Both trees are walked side by side. They may differ in these places only, and there exactly so:
 a relation has become its policy view, a looked-up object its guard, the outermost limit the cap,
 a bare function name that of pg_catalog.
-Nothing is taken from the steps before but the views themselves, so a fault in any of them is a
-refusal here, never a leak.
+Of the steps before only what they found in the original's tree is taken and the views themselves,
+so a fault in the rewriting is a refusal here, never a leak.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from policies.lookups import (
     called,
     cast_guard,
     constant_text,
-    find,
     guard_of,
     is_pinned,
     lookup_type,
@@ -64,11 +63,11 @@ class _Proof:
         self._statement = statement
         self._views = statement.views
         self._catalog = statement.catalog
-        self._qualified = qualified.tables(statement.node, statement.catalog)
+        self._qualified = statement.qualified
         self._found: set[int] = set()  # calls whose guard is being looked into
         self._views_by_node = {id(use.relation.node): use.view for use in statement.uses}
         self._guards: dict[tuple[str, str], Node] = {}
-        self._lookups = {id(found.node): found for found in find(statement.node)}
+        self._lookups = {id(found.node): found for found in statement.lookups}
         views = [
             view
             for relation in statement.reading.relations

@@ -119,6 +119,7 @@ def _note(kind: str, node: Any, scope: Scope, statement: Statement) -> None:
             reading.operators.append(grammar.names(node["name"]))
         case "ColumnRef":
             reading.columns.append(grammar.names(node["fields"]))
+            reading.long_columns = reading.long_columns or len(node["fields"]) > 2
         case "RangeFunction":
             _note_source(node, statement)
         case "A_Indirection":

@@ -47,7 +47,8 @@ def resolve(statement: Statement) -> None:
             statement.uses.append(_use(site, relation, statement))
     _shorten_columns(statement)
     empty = set()
-    for lookup in find(statement.node):
+    statement.lookups = list(find(statement.node))
+    for lookup in statement.lookups:
         if lookup.kind == "cast":
             _guard_cast(lookup.node, statement)
         elif lookup.kind == "source":
@@ -57,9 +58,9 @@ def resolve(statement: Statement) -> None:
 
 
 def _shorten_columns(statement: Statement) -> None:
-    known = qualified.tables(statement.node, statement.catalog)
-    if not known:
+    if not statement.reading.long_columns:
         return
+    known = statement.qualified = qualified.tables(statement.node, statement.catalog)
     for key, column in grammar.walk(statement.node):
         if key == "ColumnRef" and qualified.shortened(column, known):
             place = _place(column, statement)
