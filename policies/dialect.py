@@ -62,13 +62,12 @@ def plain(text: bytes) -> str:
                 out[start] = ord("1")
             case "Op" | "NOT_EQUALS" | "COLON_EQUALS" | "EQUALS_GREATER":
                 out[start:end] = b"-".ljust(end - start)
-            case "SCONST" if _is_typed(tokens, at):
-                _blank_type(out, tokens, at)
-                out[start:end] = b"'" + b"x" * (end - start - 2) + b"'"
             case "SCONST" | "USCONST" | "BCONST" | "XCONST":
+                if name == "SCONST" and _is_typed(tokens, at):
+                    _blank_type(out, tokens, at)
                 out[start:end] = b"'" + b"x" * (end - start - 2) + b"'"
             case "SQL_COMMENT" | "C_COMMENT":
-                out[start:end] = b" " * (end - start)
+                _blank(out, token)
             case "ICONST" | "FCONST":
                 out[start:end] = b"1" * (end - start)
             case "TABLE" if at == 0 or tokens[at - 1].name != "IDENT":
@@ -82,6 +81,10 @@ def plain(text: bytes) -> str:
             case _:
                 pass
     return bytes(b if b < 128 else ord("x") for b in out).decode()
+
+
+def _blank(out: bytearray, token: grammar.Token) -> None:
+    out[token.start : token.end] = b" " * (token.end - token.start)
 
 
 _TYPE_WORDS = frozenset(
@@ -102,14 +105,11 @@ def _blank_type(out: bytearray, tokens: list[grammar.Token], at: int) -> None:
     """Blank the type in front of the string at `at`, and the units behind an interval."""
     before, after = at - 1, at + 1
     while before >= 0 and tokens[before].name in _TYPE_WORDS:
-        out[tokens[before].start : tokens[before].end] = b" " * (
-            tokens[before].end - tokens[before].start
-        )
+        _blank(out, tokens[before])
         before -= 1
     if tokens[at - 1].name == "INTERVAL":
         while after < len(tokens) and tokens[after].name in _UNITS:
-            token = tokens[after]
-            out[token.start : token.end] = b" " * (token.end - token.start)
+            _blank(out, tokens[after])
             after += 1
 
 

@@ -31,7 +31,7 @@ class Lookup:
     "" when the statement itself does; `label`: the name its result column must be given so that it
     keeps the one PostgreSQL gave it."""
 
-    kind: str  # cast, call, source
+    kind: str  # cast, call, source, or spread: an unnest of several arrays, which has no value
     node: Node
     closing: str = ""
     label: str = ""
@@ -110,14 +110,21 @@ def _source(source: Node, pending: list[tuple[Any, str]]) -> Iterator[Lookup]:
             return
         if name in LOOKUP_RESULTS:
             raise Refusal(FUNCTION_NOT_ALLOWED, f"function {name} is not supported in FROM")
+        if _is_spread(call, entry["List"]["items"][1:]):
+            yield Lookup("spread", call)
         pending.append((entry, ""))
 
 
-def is_pinned(call: Node) -> bool:
-    """Whether a call is written with its schema. `unnest(a, b)` is a form of FROM that PostgreSQL
-    knows by the bare name only; no function of that name takes several arguments."""
-    name = grammar.names(call["funcname"])
-    return len(name) == 1 and not (name == ("unnest",) and len(call.get("args", [])) > 1)
+def _is_spread(call: Node, columns: list[Node]) -> bool:
+    """`FROM unnest(a, b)`: PostgreSQL knows the form by the bare name only, and makes calls of
+    pg_catalog's unnest of it (transformRangeFunction). Anywhere else, or with anything more, it is
+    a call like any other."""
+    return (
+        grammar.names(call.get("funcname", [])) == ("unnest",)
+        and len(call.get("args", [])) > 1
+        and call.keys() <= {"funcname", "args", "funcformat", "location"}
+        and not any(columns)
+    )
 
 
 def guard_of(call: Node) -> Guard | None:

@@ -244,8 +244,7 @@ def _forwarded(text: bytes, decision: Decision, mode: Mode, snapshot: Snapshot) 
     if isinstance(decision, Deny):
         if decision.reason.code in ("INVALID_TEXT", "TOO_LARGE", "INTERNAL_ERROR"):
             return decision  # such a text has no statements to record
-        observed = ("deny", decision.reason.code)
-        known = [replace(decision.facts, observed=observed[0], observed_reason=observed[1])]
+        known = [replace(decision.facts, observed="deny", observed_reason=decision.reason.code)]
     else:
         known = [
             replace(plan.facts, observed="rewrite" if plan.facts.effects else "allow")

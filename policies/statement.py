@@ -99,11 +99,8 @@ class Statement:
     sites: list[Site] = field(default_factory=list)
     uses: list[Use] = field(default_factory=list)
     guards: list[GuardUse] = field(default_factory=list)
-    closings: list[Edit] = field(default_factory=list)
     lookups: list[Lookup] = field(default_factory=list)
     qualified: frozenset[tuple[str, str]] = frozenset()  # tables whose columns lose their schema
-    shortened: list[Edit] = field(default_factory=list)  # columns that lose their schema
-    pinned: list[int] = field(default_factory=list)  # places of bare function names
     edits: list[Edit] = field(default_factory=list)
     fenced: bool = False
     capability: str = ""

@@ -15,6 +15,8 @@ from typing import Annotated, Any, NamedTuple
 from pydantic import AliasChoices, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from policies.steps.admit import MAX_BYTES
+
 PREFIX = "QUERYWARDEN_"
 SHORTEST_KEY = 16  # characters; below that a digest of a small set of values can be guessed
 
@@ -104,7 +106,7 @@ class Settings(BaseSettings):
     )
     max_clients: int = Field(default=1000, ge=1, description="Clients connected at a time.")
     max_statement_bytes: int = Field(
-        default=262_144, ge=1024, le=262_144, description="Longest statement a client may send."
+        default=MAX_BYTES, ge=1024, le=MAX_BYTES, description="Longest statement a client may send."
     )
     log_level: str = Field(
         default="info", pattern="^(debug|info|warning|error)$", description="Least level logged."

@@ -20,6 +20,7 @@ from policies.reasons import (
     Refusal,
 )
 from policies.settings import check_set
+from policies.sql import identifier
 from policies.subject import Subject
 
 _log = logging.getLogger(__name__)
@@ -108,7 +109,7 @@ class Engine:
                 policy_version=snapshot.version,
             )
         settings = {name.lower(): value for name, value in asked.items()}
-        path = ", ".join('"' + s.replace('"', '""') + '"' for s in snapshot.catalog.search_path)
+        path = ", ".join(map(identifier, snapshot.catalog.search_path))
         return {
             "statement_timeout": str(budget.time_ms),
             "client_min_messages": "notice",  # what the server logs holds the rewritten text

@@ -3,7 +3,6 @@
     FROM users u JOIN orders   ->   FROM (SELECT ... WHERE "tenant_id" = '1') u
                                     JOIN (SELECT ...) AS "orders"
 
-Bare function names are pinned to pg_catalog: an overload the database may define is not meant.
 The edits are made in the client's own text, at the places both parsers agree on.
 """
 
@@ -26,9 +25,6 @@ def confine(statement: Statement) -> None:
         statement.fenced = fence.needed(statement.node, views, statement.catalog)
     for use in statement.uses:
         statement.edits.append(_view_edit(use, statement))
-    statement.edits += statement.closings + statement.shortened
-    for place in statement.pinned:
-        statement.edits.append(Edit(place, place, "pg_catalog."))
     for guard in statement.guards:
         sql = statement.views.sight.guard(guard.kind, "\0", guard.name)
         before, _, after = sql.partition("\0")

@@ -2,7 +2,9 @@
 
 Both trees are walked side by side. They may differ in these places only, and there exactly so:
 a relation has become its policy view, a looked-up object its guard, the outermost limit the cap,
-a bare function name that of pg_catalog.
+a bare function name that of pg_catalog, schema.table.column has lost its schema, and a group has
+gained columns that depend on its key.
+
 Of the steps before only what they found in the original's tree is taken and the views themselves,
 so a fault in the rewriting is a refusal here, never a leak.
 """
@@ -20,7 +22,6 @@ from policies.lookups import (
     cast_guard,
     constant_text,
     guard_of,
-    is_pinned,
     lookup_type,
     operand_name,
 )
@@ -272,7 +273,9 @@ class _Proof:
             raise _Different
 
     def _same_call(self, before: Node, after: Node, scope: Scope) -> None:
-        if is_pinned(before):
+        lookup = self._lookups.get(id(before))
+        spread = lookup is not None and lookup.kind == "spread"
+        if len(before["funcname"]) == 1 and not spread:
             schema = {"String": {"sval": "pg_catalog"}}
             before = {**before, "funcname": [schema, *before["funcname"]]}
         guard = guard_of(before)

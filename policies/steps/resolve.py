@@ -22,7 +22,6 @@ from policies.lookups import (
     find,
     function_name,
     guard_of,
-    is_pinned,
     lookup_type,
     operand_name,
 )
@@ -46,15 +45,17 @@ def resolve(statement: Statement) -> None:
         if not relation.with_query:
             statement.uses.append(_use(site, relation, statement))
     _shorten_columns(statement)
-    empty = set()
+    empty, spread = set(), set()
     statement.lookups = list(find(statement.node))
     for lookup in statement.lookups:
         if lookup.kind == "cast":
             _guard_cast(lookup.node, statement)
+        elif lookup.kind == "spread":
+            spread.add(id(lookup.node))
         elif lookup.kind == "source":
             empty.add(id(lookup.node["functions"][0]["List"]["items"][0]["FuncCall"]))
         _close(lookup, statement)
-    _guard_functions(statement, empty)
+    _guard_functions(statement, empty, spread)
 
 
 def _shorten_columns(statement: Statement) -> None:
@@ -66,7 +67,7 @@ def _shorten_columns(statement: Statement) -> None:
             place = _place(column, statement)
             following = [token for token in statement.tokens if token.start >= place][:3]
             if len(following) == 3 and following[1].name == "ASCII_46":
-                statement.shortened.append(Edit(place, following[2].start, ""))
+                statement.edits.append(Edit(place, following[2].start, ""))
 
 
 def _use(site: Site, relation: Relation, statement: Statement) -> Use:
@@ -139,7 +140,7 @@ def _guard_cast(cast: Node, statement: Statement) -> None:
 def _close(lookup: Lookup, statement: Statement) -> None:
     """Cast a look-up value at once to what may meet other values."""
     if lookup.kind == "source":
-        statement.closings.append(_empty_source(lookup, statement))
+        statement.edits.append(_empty_source(lookup, statement))
         return
     if not lookup.closing:
         return
@@ -150,7 +151,7 @@ def _close(lookup: Lookup, statement: Statement) -> None:
     )
     label = f" AS {identifier(lookup.label)}" if lookup.label else ""
     text = f"::pg_catalog.{lookup.closing}{label}"
-    statement.closings.append(Edit(end, end, text, rank=-(1 << 39)))
+    statement.edits.append(Edit(end, end, text, rank=-(1 << 39)))
 
 
 def _empty_source(lookup: Lookup, statement: Statement) -> Edit:
@@ -277,12 +278,15 @@ def _before_as(statement: Statement, at: int) -> tuple[int, int]:
     raise Refusal(UNSUPPORTED_SYNTAX, "a cast could not be followed")
 
 
-def _guard_functions(statement: Statement, empty: set[int]) -> None:
+def _guard_functions(statement: Statement, empty: set[int], spread: set[int]) -> None:
+    """Pin bare names to pg_catalog, for an overload the database may define is not meant, and
+    guard what is looked up."""
     for node, parts in statement.reading.functions:
         if id(node) in empty:
             continue
-        if is_pinned(node):
-            statement.pinned.append(_place(node, statement))
+        if len(parts) == 1 and id(node) not in spread:
+            place = _place(node, statement)
+            statement.edits.append(Edit(place, place, "pg_catalog."))
         found = FOUND.get(function_name(parts))
         if found is not None:
             place = _place(node, statement)

@@ -11,6 +11,7 @@ import hmac
 from collections.abc import Sequence
 from typing import Final, cast
 
+from policies.steps.admit import MAX_BYTES
 from proxy.auth import Userlist
 from proxy.net import answers
 from proxy.net.intake import Closed, Intake
@@ -23,7 +24,6 @@ from proxy.oplog.operation import Observer, Operation
 
 STARTUP_SECONDS: Final = 10.0
 CONNECT_SECONDS: Final = 10.0
-MAX_STATEMENT_BYTES: Final = 1 << 18
 MAX_CLIENTS: Final = 1000
 # How much may wait for a slow reader before reading from the other side stops.
 _HIGH_WATER: Final = 256 * 1024
@@ -42,7 +42,7 @@ class Listener:
         *,
         startup_seconds: float = STARTUP_SECONDS,
         connect_seconds: float = CONNECT_SECONDS,
-        max_statement_bytes: int = MAX_STATEMENT_BYTES,
+        max_statement_bytes: int = MAX_BYTES,
         max_clients: int = MAX_CLIENTS,
     ) -> None:
         self._engine = engine

@@ -98,3 +98,13 @@ SELECT * FROM unnest(ARRAY[1], ARRAY[2]) AS u(a, b), unnest(ARRAY[3]) AS v
 >> SELECT * FROM unnest(ARRAY[1], ARRAY[2]) AS u(a, b), pg_catalog.unnest(ARRAY[3]) AS v
 >> LIMIT 101
 
+--# which it is in FROM alone: elsewhere it is a call, and might be the database's own
+SELECT unnest(1, 2)
+>> SELECT pg_catalog.unnest(1, 2)
+>> LIMIT 101
+
+--# or with anything more
+SELECT * FROM unnest(1, VARIADIC ARRAY[2]) AS u
+>> SELECT * FROM pg_catalog.unnest(1, VARIADIC ARRAY[2]) AS u
+>> LIMIT 101
+

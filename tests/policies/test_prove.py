@@ -60,6 +60,7 @@ TAMPERED = [
     ("SELECT 's'::regclass", ' AS "regclass"', ' AS "oid"'),
     ("SELECT relid FROM pg_partition_ancestors(1)", "WHERE false", "WHERE true"),
     ("SELECT lower('A')", "pg_catalog.", ""),
+    ("SELECT unnest(1, 2)", "pg_catalog.", ""),
     ("SELECT lower('A')", "pg_catalog.", "public."),
     ("SELECT t.id, t.a FROM t GROUP BY t.id", '"t"."a", ', '"t"."n", '),
     ("SELECT t.id FROM t GROUP BY t.id", "GROUP BY t.id", "GROUP BY t.a, t.id"),
