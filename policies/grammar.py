@@ -6,7 +6,6 @@ types, zero-valued fields are left out. This file knows the shape of trees and n
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -204,12 +203,8 @@ def fingerprint(text: bytes) -> str:
 
 
 # PREPARE, EXECUTE, COMMENT and the like keep their literals in libpg_query's normal form.
-_LITERAL = re.compile(
-    r"""(?:\b[eEbBxXnN]|\b[uU]&)?'(?:[^'\\]|''|\\.)*'?|\$([A-Za-z_]\w*)?\$.*?(?:\$\1\$|\Z)"""
-    r"""|(?<![\w$"])\d[\w.]*""",
-    re.DOTALL,
-)
 NORMAL_KINDS = frozenset("SelectStmt InsertStmt UpdateStmt DeleteStmt MergeStmt".split())
+_LITERALS = frozenset("SCONST USCONST ICONST FCONST BCONST XCONST".split())
 
 
 def template(text: bytes, kind: str) -> str:
@@ -219,14 +214,18 @@ def template(text: bytes, kind: str) -> str:
             return str(postgast.normalize(text.decode()))
         except postgast.PgQueryError:
             return ""
-    count = 0
-
-    def number(_: re.Match[str]) -> str:
-        nonlocal count
-        count += 1
-        return f"${count}"
-
-    return _LITERAL.sub(number, text.decode())
+    try:
+        found = tokens(text)
+    except GrammarError:
+        return ""
+    own = [int(text[t.start + 1 : t.end]) for t in found if t.name == "PARAM"]
+    count, position, pieces = max(own, default=0), 0, []
+    for token in found:
+        if token.name in _LITERALS:
+            count += 1
+            pieces += [text[position : token.start], b"$%d" % count]
+            position = token.end
+    return b"".join([*pieces, text[position:]]).decode()
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from policies import grammar
 from policies.catalog import Catalog
 from policies.decision import Allow, Decision, Deny, Facts, Mode, Plan, PolicyEffect
+from policies.envelope import Cover, enclose
 from policies.grammar import Raw
 from policies.reasons import INTERNAL_ERROR, SYNTAX_ERROR, Refusal
 from policies.rules import RuleSet
@@ -40,6 +41,9 @@ STEPS: tuple[Callable[[Statement], None], ...] = (
     generate,
     prove,
 )
+
+# Statements with a query inside: what is written around it, by kind.
+ENVELOPES: dict[str, Callable[[Statement], Cover]] = {}
 
 _MOST_VIEWS = 1000  # subjects whose compiled views are kept
 
@@ -144,6 +148,8 @@ def _plan(raw: Raw, facts: Facts, subject: Subject, snapshot: Snapshot) -> Plan:
     if raw.kind == "SelectStmt":
         for step in STEPS:
             step(statement)
+    elif raw.kind in ENVELOPES:
+        enclose(statement, ENVELOPES[raw.kind](statement), STEPS)
     elif write_utility(statement):
         prove(statement)
     else:

@@ -106,6 +106,7 @@ class Statement:
     capability: str = ""
     operation: str = "unknown"
     rows: int | None = None  # the most rows the subject may have of this statement
+    spare: int = 1  # rows asked for beyond them, which tell that there were more
     cap: int | None = None  # the same, when the result may exceed it and must be cut
     forget: Forget | None = None
     output: bytes = b""

@@ -5,7 +5,8 @@
     ... FETCH FIRST 5 ROWS WITH TIES  ->  SELECT * FROM (...) AS querywarden LIMIT 101
 
 The extra row tells that there were more; the session swallows it. An own limit within the cap is
-left alone. LEAST ignores NULL, so LIMIT NULL is capped too.
+left alone. LEAST ignores NULL, so LIMIT NULL is capped too. A cursor gets no extra row: its rows
+are read in steps, forth and back, and nobody could say which of them is the one too many.
 """
 
 from __future__ import annotations
@@ -22,10 +23,10 @@ def cap(statement: Statement) -> None:
     """Add the edit that limits the result, and set `statement.cap` when one was needed."""
     if statement.rows is None:
         return
-    node, most = statement.node, statement.rows + 1
+    node, most = statement.node, statement.rows + statement.spare
     asked = own_limit(node)
     ties = node.get("limitOption") == "LIMIT_OPTION_WITH_TIES"
-    if asked is not None and 0 <= asked < most and not ties:
+    if asked is not None and 0 <= asked <= statement.rows and not ties:
         return
     statement.cap = statement.rows
     end = len(statement.text)

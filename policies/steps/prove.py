@@ -87,7 +87,7 @@ class _Proof:
         cap = self._statement.rows
         if cap is None:
             return self._same(before, after, Scope())
-        most = {"A_Const": {"ival": {"ival": cap + 1}}}
+        most = {"A_Const": {"ival": {"ival": cap + self._statement.spare}}}
         if before.get("limitOption") == "LIMIT_OPTION_WITH_TIES":
             after = self._unwrap(after, most)
         else:
@@ -104,7 +104,7 @@ class _Proof:
         """The limit the client wrote, when the one found is a permitted cap of it."""
         own = before.get("limitCount")
         asked = own_limit(before)
-        if asked is not None and 0 <= asked < most["A_Const"]["ival"]["ival"]:
+        if asked is not None and 0 <= asked <= (self._statement.rows or 0):
             return limit  # must be the client's own, untouched
         if limit is None:
             raise _Different

@@ -45,6 +45,8 @@ def test_a_refusal_names_the_statement_without_its_values() -> None:
         "COPY s FROM PROGRAM 'a value'",
         "EXPLAIN SELECT 'a value'",
         "DECLARE c CURSOR FOR SELECT E'a value\\n'",
+        "DECLARE c CURSOR FOR -- it's\nSELECT 'a value' /* don't */, 12345",
+        "DECLARE \"it's\" CURSOR FOR SELECT 'a value'",
     ],
 )
 def test_templates_of_refused_statements_hold_no_value(sql: str) -> None:
