@@ -126,6 +126,8 @@ class _Conditions:
                 return False
 
     def _safe_sublink(self, node: Node) -> bool:
+        if any(key == "lockingClause" for key, _ in grammar.walk(node)):
+            return False  # run for a foreign row it would lock what that row leads to
         if node["subLinkType"] == "EXISTS_SUBLINK":
             return True  # its own conditions are looked at with all others
         if node["subLinkType"] != "ANY_SUBLINK" or grammar.names(node.get("operName", [])) not in (

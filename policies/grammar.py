@@ -156,14 +156,18 @@ def same(left: Any, right: Any) -> bool:
 
 
 def walk(node: Any) -> Iterator[tuple[str, Any]]:
-    """Every (key, value) pair of a tree, in no particular order, without recursion."""
+    """Every (key, value) pair of a tree, in no particular order, without recursion.
+
+    FOR UPDATE OF names aliases that look like relations, so what is in a locking clause is left
+    out; `policies.locks` reads it.
+    """
     pending = [node]
     while pending:
         item = pending.pop()
         if isinstance(item, dict):
             for key, value in item.items():
                 yield key, value
-                if isinstance(value, dict | list):
+                if isinstance(value, dict | list) and key != "lockingClause":
                     pending.append(value)
         elif isinstance(item, list):
             pending.extend(item)

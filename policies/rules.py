@@ -84,6 +84,11 @@ class RuleSet(RulesFile):
                     found[entity] = (*found.get(entity, ()), capability)
         return found
 
+    def lockers(self, roles: Iterable[str]) -> frozenset[str]:
+        """The capabilities of these roles that may lock what they read."""
+        granted = (c for name in roles if name in self.roles for c in self.roles[name].can)
+        return frozenset(name for name in granted if self.capabilities[name].lock)
+
     def mode(self, roles: Iterable[str]) -> Mode:
         """The strictest mode of these roles; no role, or an unknown one, means enforce."""
         modes = {self.roles[name].mode if name in self.roles else "enforce" for name in roles}

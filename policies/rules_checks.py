@@ -75,6 +75,8 @@ def _references(rules: RulesFile) -> Iterator[Finding]:
         known = [e if e not in rules.entities else "" for e in capability.select]
         yield from _known(at, known, "entity", visible)
         yield from _repeated(at, capability.select)
+        if capability.lock and not capability.select:
+            yield Finding((*at[:-1], "lock"), "locks nothing", "list the entities in `select`")
     for name, role in rules.roles.items():
         yield from _known(("roles", name, "can"), role.can, "capability", tuple(rules.capabilities))
         yield from _repeated(("roles", name, "can"), role.can)

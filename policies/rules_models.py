@@ -260,6 +260,8 @@ class Capability(_Fields):
 
     select: tuple[Name, ...] = ()
     """Entities that may be read."""
+    lock: bool = False
+    """true: the entities of `select` may also be locked, by SELECT ... FOR UPDATE and FOR SHARE."""
 
 
 class RoleBudget(_Fields):
@@ -338,7 +340,7 @@ _LEVELS: tuple[tuple[tuple[str | type[int] | None, ...], type[_Fields], frozense
         ("capabilities", _ANY),
         Capability,
         frozenset(
-            {"update", "insert", "delete", "merge", "copy", "lock", "reason", "approval"}
+            {"update", "insert", "delete", "merge", "copy", "reason", "approval"}
             | {"invariants", "statement", "listen", "notify", "analyze", "migrate"}
         ),
     ),

@@ -48,6 +48,7 @@ class Reading:
     operators: list[tuple[str, ...]] = field(default_factory=list)
     columns: list[tuple[str, ...]] = field(default_factory=list)
     long_columns: bool = False  # whether some are written schema.table.column
+    locks: list[Node] = field(default_factory=list)  # SELECTs with FOR UPDATE and the like
     attributes: list[str] = field(default_factory=list)  # x in (value).x
     # Names of functions in FROM and the columns the statement declares for them.
     sources: dict[str, set[str]] = field(default_factory=dict)
@@ -95,6 +96,7 @@ class Statement:
     views: Views
     catalog: Catalog
     budget: Budget
+    lockers: frozenset[str] = frozenset()  # capabilities of the subject that may lock
     reading: Reading = field(default_factory=Reading)
     sites: list[Site] = field(default_factory=list)
     uses: list[Use] = field(default_factory=list)

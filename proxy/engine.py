@@ -117,8 +117,11 @@ class Engine:
             "search_path": path,
             "client_encoding": "UTF8",
             "standard_conforming_strings": "on",
-            # a second wall: nothing this version allows may write
-            "default_transaction_read_only": "on",
+            # A second wall: nothing this version allows may write. PostgreSQL counts a row lock as
+            # writing, so who may lock stands behind the first wall alone.
+            "default_transaction_read_only": (
+                "off" if snapshot.rules.lockers(subject.roles) else "on"
+            ),
         }
 
     def parameter_types(self, subject: Subject, oids: Sequence[int]) -> Deny | None:

@@ -55,8 +55,8 @@ def _sites(text: bytes, spelled: str) -> list[Site] | None:
     sites = []
     for table in root.find_all(exp.Table):
         parts = [table.args.get("catalog"), table.args.get("db"), table.this]
-        if not isinstance(table.this, exp.Identifier):
-            continue  # a function in FROM
+        if not isinstance(table.this, exp.Identifier) or isinstance(table.parent, exp.Lock):
+            continue  # a function in FROM, or an alias after FOR UPDATE OF
         named = [part for part in parts if part is not None]
         start, end = named[0].meta.get("start"), named[-1].meta.get("end")
         if start is None or end is None:

@@ -185,7 +185,10 @@ class _Proof:
             scope = self._same_with(before["withClause"], after["withClause"], scope)
             keys = keys - {"withClause"}
         for key in keys:
-            if key == "FuncCall":
+            if key == "lockingClause":  # names in it are aliases
+                if not grammar.same(before[key], after[key]):
+                    raise _Different
+            elif key == "FuncCall":
                 self._same_call(before[key], after[key], scope)
             elif key == "TypeCast":
                 self._same_cast(before[key], after[key], scope)

@@ -89,11 +89,8 @@ def _collect(statement: Statement) -> None:
             elif key == "intoClause":
                 raise Refusal(WRITE_DISABLED, "SELECT INTO creates a table, which is not allowed")
             elif key == "lockingClause":
-                raise Refusal(
-                    WRITE_DISABLED,
-                    "FOR UPDATE and FOR SHARE need a write permission",
-                    "leave the locking clause out",
-                )
+                statement.reading.locks.append(item)
+                continue
             if key != "withClause" and isinstance(value, dict | list):
                 pending.append((value, scope))
 

@@ -55,11 +55,11 @@ def _transaction(node: Node, statement: Statement) -> str:
     statement.operation, text = known
     if "savepoint_name" in node:
         text += f" {identifier(node['savepoint_name'])}"
-    text += _modes(node.get("options", []))
+    text += _modes(node.get("options", []), statement)
     return text + (" AND CHAIN" if node.get("chain") else "")
 
 
-def _modes(options: list[Node]) -> str:
+def _modes(options: list[Node], statement: Statement) -> str:
     """ISOLATION LEVEL, READ ONLY, DEFERRABLE as written in the tree's option list."""
     modes = []
     for option in options:
@@ -72,13 +72,14 @@ def _modes(options: list[Node]) -> str:
                     raise Refusal(UNSUPPORTED_SYNTAX, "unknown isolation level")
                 modes.append(f"ISOLATION LEVEL {level.upper()}")
             case "transaction_read_only":
-                if not value["ival"].get("ival"):
+                read_only = value["ival"].get("ival")
+                if not read_only and not statement.lockers:
                     raise Refusal(
                         WRITE_DISABLED,
                         "READ WRITE is not allowed: this login may only read",
                         "leave READ WRITE out",
                     )
-                modes.append("READ ONLY")
+                modes.append("READ ONLY" if read_only else "READ WRITE")
             case "transaction_deferrable":
                 modes.append("DEFERRABLE" if value["ival"].get("ival") else "NOT DEFERRABLE")
             case _:
@@ -115,7 +116,7 @@ def _set(node: Node, statement: Statement) -> str:
             target = f"{local}TRANSACTION"
             if name != "TRANSACTION":
                 target = "SESSION CHARACTERISTICS AS TRANSACTION"
-            return f"SET {target}{_modes(node['args'])}"
+            return f"SET {target}{_modes(node['args'], statement)}"
         case _:
             raise Refusal(SETTING_NOT_ALLOWED, f"SET {name} is not allowed here")
 

@@ -39,6 +39,10 @@ def where(original: str, rewritten: str, cap: int | None = None) -> str:
             "SELECT * FROM a WHERE EXISTS (SELECT FROM orders)",
             f"SELECT * FROM (SELECT FROM a) AS a WHERE EXISTS (SELECT FROM {VIEW} AS orders)",
         ),
+        (
+            "SELECT * FROM orders o FOR UPDATE OF o SKIP LOCKED",
+            f"SELECT * FROM {VIEW} AS o FOR UPDATE OF o SKIP LOCKED",
+        ),
     ],
 )
 def test_only_views_differ(original: str, rewritten: str) -> None:
@@ -99,6 +103,13 @@ def test_a_cap_is_permitted(original: str, rewritten: str, cap: int) -> None:
         ("SELECT count(*)", "SELECT count(x)"),
         ("SELECT a AND (b OR c)", "SELECT a AND b OR c"),
         ("SELECT 1", "INSERT INTO t VALUES (1)"),
+        ("SELECT a FROM orders FOR SHARE", f"SELECT a FROM {VIEW} AS orders FOR UPDATE"),
+        ("SELECT a FROM orders, b FOR SHARE OF b", f"SELECT a FROM {VIEW} AS orders, b FOR SHARE"),
+        (
+            "SELECT FROM orders FOR SHARE OF orders",
+            f"SELECT FROM {VIEW} AS orders FOR SHARE OF orders NOWAIT",
+        ),
+        ("SELECT FROM orders FOR SHARE", f"SELECT FROM {VIEW} AS orders"),
     ],
 )
 def test_changes_are_seen(original: str, rewritten: str) -> None:

@@ -80,10 +80,6 @@ SELECT repeat('x', 100000000)
 SELECT 1 INTO x
 !! WRITE_DISABLED SELECT INTO creates a table, which is not allowed 
 
---# locks
-SELECT * FROM s FOR UPDATE
-!! WRITE_DISABLED FOR UPDATE and FOR SHARE need a write permission 
-
 --# samples
 SELECT * FROM s TABLESAMPLE bernoulli(10)
 !! UNSUPPORTED_SYNTAX this kind of expression is not supported: RangeTableSample 

@@ -23,17 +23,21 @@ entities:
   kinds: {shared: true, rows: "kind = subject.kind AND n > 0"}
   broken: {shared: true, columns: {vanished: deny}}
   hidden: {visible: false}
+  sums: {tenant: org}
 capabilities:
   browse: {select: [t, s, own, gone, kinds, broken]}
   numbers: {select: [s]}
+  keep: {select: [t, own, sums], lock: true}
 roles:
   reader: {can: [browse]}
   counter: {can: [numbers], budget: {rows: 5, time: 1s}}
   watched: {can: [browse], mode: observe}
+  keeper: {can: [browse, keep]}
 subjects:
   - {login: ann, tenant: 1, user_id: 7, roles: [reader], attributes: {kind: "it's"}}
   - {login: bob, tenant: 2, user_id: 8, roles: [counter]}
   - {login: eve, tenant: 1, user_id: 9, roles: [watched]}
+  - {login: kim, tenant: 1, user_id: 7, roles: [keeper]}
 """
 
 
@@ -67,6 +71,7 @@ CATALOG = Catalog(
         Relation(20005, "public", "kinds", "r", _columns(("kind", "text"), ("n", "integer"))),
         Relation(20006, "public", "broken", "r", _columns(("id", "integer"))),
         Relation(20007, "public", "hidden", "r", _columns(("id", "integer"))),
+        Relation(20008, "public", "sums", "v", _columns(("org", "integer"), ("n", "integer"))),
         Relation(1259, "pg_catalog", "pg_class", "r",
                  _columns(("oid", "oid"), ("relname", "name"), ("reltuples", "real"))),
         Relation(2604, "pg_catalog", "pg_attrdef", "r",

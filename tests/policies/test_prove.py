@@ -12,10 +12,10 @@ from policies.steps.prove import prove
 from tests.policies.lab import CATALOG, SNAPSHOT, subject
 
 
-def _written(sql: str) -> Statement:
+def _written(sql: str, login: str = "ann") -> Statement:
     """A statement after every step but the proof."""
     (raw,) = grammar.parse(sql.encode())
-    who = subject()
+    who = subject(login)
     statement = Statement(
         text=raw.text,
         offset=raw.start,
@@ -25,6 +25,7 @@ def _written(sql: str) -> Statement:
         views=SNAPSHOT.views(who),
         catalog=CATALOG,
         budget=SNAPSHOT.rules.budget(who.roles),
+        lockers=SNAPSHOT.rules.lockers(who.roles),
     )
     for step in STEPS:
         if step is not prove:
@@ -83,6 +84,30 @@ TAMPERED = [
 def test_a_tampered_text_is_refused(sql: str, right: str, wrong: str) -> None:
     statement = _written(sql)
     prove(statement)  # as written it passes
+    text = statement.output.decode()
+    assert right in text
+    statement.output = text.replace(right, wrong, 1).encode()
+    with pytest.raises(Refusal):
+        prove(statement)
+
+
+LOCKING = [
+    ("SELECT id FROM t FOR UPDATE", "FOR UPDATE", ""),
+    ("SELECT id FROM t FOR SHARE", "SHARE", "UPDATE"),
+    ("SELECT id FROM t FOR UPDATE NOWAIT", "NOWAIT", "SKIP LOCKED"),
+    ("SELECT t.id FROM t, s FOR UPDATE OF t", "OF t", "OF s"),
+    ("SELECT t.id FROM t, s FOR UPDATE OF t", "OF t", ""),
+    ("SELECT id FROM t", "LIMIT 101", "LIMIT 101 FOR UPDATE"),
+    ("SELECT id FROM t FOR UPDATE", "'1')", "'1' FOR UPDATE)"),
+    ("SELECT id FROM t FOR UPDATE OF t", """ WHERE r."org" = '1'""", ""),
+    ("SELECT id FROM t WHERE EXISTS (SELECT FROM own FOR SHARE)", "OFFSET 0", ""),
+]
+
+
+@pytest.mark.parametrize(("sql", "right", "wrong"), LOCKING)
+def test_a_lock_is_neither_added_nor_changed(sql: str, right: str, wrong: str) -> None:
+    statement = _written(sql, "kim")
+    prove(statement)
     text = statement.output.decode()
     assert right in text
     statement.output = text.replace(right, wrong, 1).encode()

@@ -80,6 +80,8 @@ def test_start_up_settings_are_checked_and_pinned(engine: Engine) -> None:
         "standard_conforming_strings": "on",
         "default_transaction_read_only": "on",
     }
+    locking = engine.startup(subject("kim"), {})
+    assert isinstance(locking, dict) and locking["default_transaction_read_only"] == "off"
 
 
 @pytest.mark.parametrize(
