@@ -60,8 +60,8 @@ SELECT who FROM own FOR UPDATE OF public.own
 
 --# inside a condition it fences: it must not run for foreign rows
 --# as kim
-SELECT id FROM t WHERE EXISTS (SELECT FROM own WHERE own.who = t.id FOR SHARE)
->> SELECT id FROM (SELECT r."id", r."org", r."a", NULL::text AS "mail", r."n", r."mood" FROM "public"."t" r WHERE r."org" = '1' OFFSET 0) AS "t" WHERE EXISTS (SELECT FROM (SELECT r."org", r."who" FROM "public"."own" r WHERE r."org" = '1' AND r."who" = '7' OFFSET 0) AS "own" WHERE own.who = t.id FOR SHARE)
+SELECT who FROM own o WHERE EXISTS (SELECT FROM own WHERE own.who = o.who FOR SHARE)
+>> SELECT who FROM (SELECT r."org", r."who" FROM "public"."own" r WHERE r."org" = '1' AND r."who" = '7' OFFSET 0) o WHERE EXISTS (SELECT FROM (SELECT r."org", r."who" FROM "public"."own" r WHERE r."org" = '1' AND r."who" = '7' OFFSET 0) AS "own" WHERE own.who = o.who FOR SHARE)
 >> LIMIT 101
 
 --# who may only read may not lock
