@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from policies.places import Written
 from policies.reasons import Reason
 
 Mode = Literal["enforce", "observe", "bypass"]
@@ -55,6 +56,7 @@ class Plan:
     `sql` is the text for the upstream, UTF-8, without a trailing semicolon. When `cap` is set the
     text asks for cap + 1 rows and the session hands out cap of them.
     `hints` maps an upstream SQLSTATE to a hint worth adding to it (visible columns for 42703).
+    `written` says where its words stand in the client's text; None: nowhere.
     """
 
     sql: bytes
@@ -63,6 +65,7 @@ class Plan:
     returns_rows: bool = False
     forget: Forget | None = None
     hints: dict[str, str] = field(default_factory=dict)
+    written: Written | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +86,7 @@ class Deny:
     """A refusal: what the client is told and what the record says.
 
     `fault`: for the log, the place and type of an exception while deciding; never a value.
+    `place`: the character of the text the message speaks of, from 1 on; 0: none.
     """
 
     reason: Reason
@@ -94,6 +98,7 @@ class Deny:
     column: str = ""
     rule: str = ""
     fault: str = ""
+    place: int = 0
 
 
 Decision = Allow | Deny

@@ -13,6 +13,7 @@ from policies.catalog import Catalog
 from policies.decision import Allow, Decision, Deny, Facts, Mode, Plan, PolicyEffect
 from policies.envelope import Cover, enclose
 from policies.grammar import Raw
+from policies.places import JOINT, Written, tell
 from policies.reasons import INTERNAL_ERROR, SYNTAX_ERROR, Refusal
 from policies.rules import RuleSet
 from policies.statement import Statement
@@ -90,7 +91,7 @@ def _enforced(text: bytes, subject: Subject, snapshot: Snapshot) -> Decision:
         for raw in raws:
             facts = _facts_before(raw)
             plans.append(_plan(raw, facts, subject, snapshot))
-        joined = b"\n;".join(plan.sql for plan in plans)
+        joined = JOINT.join(plan.sql for plan in plans)
         return Allow(tuple(plans), joined, snapshot.version)
     except Refusal as refusal:
         return _deny(refusal, facts, snapshot)
@@ -122,15 +123,19 @@ def _place(error: Exception) -> str:
 
 
 def _parsed(text: bytes) -> tuple[Raw, ...]:
-    """The statements of a text. Raises GrammarError, TooDeep."""
+    """The statements of a text. Raises Refusal, GrammarError, TooDeep."""
     try:
         return grammar.parse(text)
-    except grammar.GrammarError:
+    except grammar.GrammarError as error:
         # libpg_query takes comments for tokens, which breaks a literal that goes on behind one.
         blank = grammar.without_comments(text)
         if blank == text:
-            raise
+            raise Refusal(SYNTAX_ERROR, str(error), place=error.position) from error
+    try:
         return grammar.parse(blank)
+    except grammar.GrammarError as error:
+        place = tell(b"", error.position, [(blank, Written(0, ()))], text).place
+        raise Refusal(SYNTAX_ERROR, str(error), place=place) from error
 
 
 def _plan(raw: Raw, facts: Facts, subject: Subject, snapshot: Snapshot) -> Plan:
@@ -162,6 +167,7 @@ def _plan(raw: Raw, facts: Facts, subject: Subject, snapshot: Snapshot) -> Plan:
         returns_rows=raw.kind in ("SelectStmt", "VariableShowStmt"),
         forget=statement.forget,
         hints=_hints(statement),
+        written=statement.written,
     )
 
 
@@ -243,6 +249,7 @@ def _deny(refusal: Refusal, facts: Facts, snapshot: Snapshot) -> Deny:
         table=refusal.table,
         column=refusal.column,
         rule=refusal.rule,
+        place=refusal.place,
     )
 
 

@@ -44,7 +44,8 @@ class Refusal(Exception):
     """Raised by a step to refuse the statement; `pipeline.decide` turns it into a Deny.
 
     `message` and `hint` go to the client, so they may hold only what the client wrote itself or
-    may see anyway. `table`, `column` and `rule` become the error fields of the same name.
+    may see anyway. `table`, `column` and `rule` become the error fields of the same name, `place`
+    (a character of the client's text, from 1 on) its position.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class Refusal(Exception):
         table: str = "",
         column: str = "",
         rule: str = "",
+        place: int = 0,
     ) -> None:
         super().__init__(message)
         self.reason = reason
@@ -64,3 +66,4 @@ class Refusal(Exception):
         self.table = table
         self.column = column
         self.rule = rule
+        self.place = place

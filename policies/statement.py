@@ -11,6 +11,7 @@ from policies.catalog import Catalog
 from policies.decision import Forget
 from policies.grammar import Node, Token
 from policies.lookups import Lookup
+from policies.places import PUT, Written
 from policies.rules import Budget
 from policies.subject import Subject
 from policies.views import PolicyView, Views
@@ -75,12 +76,14 @@ class Use:
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """Replace `text[start:end]`. `rank` orders edits that start at the same place."""
+    """Replace `text[start:end]`. `rank` orders edits that start at the same place; `kind`: what
+    `policies.places` calls it."""
 
     start: int
     end: int
     text: str
     rank: int = 0
+    kind: int = PUT
 
 
 @dataclass(slots=True)
@@ -112,6 +115,7 @@ class Statement:
     cap: int | None = None  # the same, when the result may exceed it and must be cut
     forget: Forget | None = None
     output: bytes = b""
+    written: Written | None = None
     utility: bool = False  # decided by its kind alone; `output` is set by the step that read it
     _tokens: list[Token] | None = None
 

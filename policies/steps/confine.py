@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 
 from policies import fence
+from policies.places import VIEW
 from policies.reasons import UNSUPPORTED_SYNTAX, Refusal
 from policies.sql import identifier
 from policies.statement import Edit, Statement, Use
@@ -48,5 +49,5 @@ def _view_edit(use: Use, statement: Statement) -> Edit:
         text += f" AS {identifier(node['relname'])}"
     command = _TABLE_COMMAND.search(statement.text, 0, use.site.start)
     if command is not None:  # TABLE x is short for SELECT * FROM x
-        return Edit(command.start(), use.site.end, f"SELECT * FROM {text}")
-    return Edit(use.site.start, use.site.end, text)
+        return Edit(command.start(), use.site.end, f"SELECT * FROM {text}", kind=VIEW)
+    return Edit(use.site.start, use.site.end, text, kind=VIEW)

@@ -25,6 +25,7 @@ from policies.lookups import (
     lookup_type,
     operand_name,
 )
+from policies.places import PINNED
 from policies.reasons import (
     RELATION_NOT_ALLOWED,
     TYPE_NOT_ALLOWED,
@@ -286,7 +287,7 @@ def _guard_functions(statement: Statement, empty: set[int], spread: set[int]) ->
             continue
         if len(parts) == 1 and id(node) not in spread:
             place = _place(node, statement)
-            statement.edits.append(Edit(place, place, "pg_catalog."))
+            statement.edits.append(Edit(place, place, "pg_catalog.", kind=PINNED))
         found = FOUND.get(function_name(parts))
         if found is not None:
             place = _place(node, statement)

@@ -7,18 +7,26 @@ ours has a one-line JSON DETAIL, so that a program can read the reason, and neve
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Final
 
 from policies.decision import Deny
+from policies.places import Written, tell
 from policies.reasons import PLAN_CHANGED
 from proxy.wire import messages
 from proxy.wire.codecs import FIELDS
-from proxy.wire.hygiene import STALE_PLAN_ROUTINE
+from proxy.wire.hygiene import STALE_PLAN_ROUTINE, Fields, clean_fields
 from proxy.wire.messages import frame
 
 PROTOCOL_VIOLATION: Final = "08P01"
 CONNECTION_LOST: Final = "08006"
 ADMIN_SHUTDOWN: Final = "57P01"
+
+# Statements as they went up, and how each came to be.
+Sent = Sequence[tuple[bytes, Written | None]]
+# An error inside a policy view: PostgreSQL's own words would name what is hidden.
+_UNFIT: Final = b"this relation cannot be read: its rules no longer fit the database"
+_ASK: Final = b"ask whoever keeps the rules to run: querywarden check"
 
 
 def error(
@@ -28,14 +36,16 @@ def error(
     *,
     detail: str = "",
     severity: str = "ERROR",
-    place: tuple[str, str, str] = ("", "", ""),
+    about: tuple[str, str, str] = ("", "", ""),
     routine: str = "",
+    place: int = 0,
 ) -> bytes:
-    """An ErrorResponse. `place`: table, column and rule."""
-    table, column, rule = place
+    """An ErrorResponse. `about`: table, column and rule; `place`: a character of the text."""
+    table, column, rule = about
     named = (
         ("S", severity), ("V", severity), ("C", sqlstate), ("M", message), ("D", detail),
-        ("H", hint), ("t", table), ("c", column), ("n", rule), ("R", routine),
+        ("H", hint), ("P", str(place or "")), ("t", table), ("c", column), ("n", rule),
+        ("R", routine),
     )  # fmt: skip
     fields = tuple((key, _clean(value)) for key, value in named if value)
     return frame(b"E", FIELDS.write(fields))
@@ -55,9 +65,24 @@ def denial(deny: Deny, severity: str = "ERROR") -> bytes:
         deny.hint,
         detail=json.dumps(detail),
         severity=severity,
-        place=(deny.table, deny.column, deny.rule),
+        about=(deny.table, deny.column, deny.rule),
         routine=STALE_PLAN_ROUTINE.decode() if deny.reason is PLAN_CHANGED else "",
+        place=deny.place,
     )
+
+
+def upstream_error(fields: Fields, sent: Sent, text: bytes, hint: str = "") -> bytes:
+    """An ErrorResponse of the upstream as the client may have it: what it was `sent` for the
+    client's `text`."""
+    if "P" not in fields or not fields["P"].isdigit():
+        return clean_fields(b"E", fields, hint)
+    told = tell(fields.get("M", b""), int(fields["P"]), sent, text)
+    if told.closed:
+        known = {key: fields[key] for key in "SVC" if key in fields}
+        fields, hint = {**known, "M": _UNFIT, "H": _ASK}, ""
+    else:
+        fields = {**fields, "M": told.message}
+    return clean_fields(b"E", fields, hint, told.place)
 
 
 def cap_notice(cap: int) -> bytes:

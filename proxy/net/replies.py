@@ -299,7 +299,8 @@ class Replies(asyncio.Protocol):
             if head[0] == QUERY and head[2] is not None:
                 self._index = len(head[2].allow.statements)  # the rest of the text does not run
         if self._session.enforcing:
-            self._replace(start, stop, hygiene.clean_fields(b"E", fields, hint))
+            sent, text = _sent(head)
+            self._replace(start, stop, answers.upstream_error(fields, sent, text, hint))
 
     def _failed_plan(self, head: Entry[Statement] | None) -> Plan | None:
         if head is None:
@@ -366,6 +367,14 @@ class Replies(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._session.upstream_lost()
+
+
+def _sent(head: Entry[Statement] | None) -> tuple[answers.Sent, bytes]:
+    """The statements an error may point into, and the client's text they were made of."""
+    if head is None or head[2] is None:
+        return (), b""
+    plans = head[2].allow.statements
+    return [(plan.sql, plan.written) for plan in plans], head[2].text
 
 
 def _affected(tag: bytes) -> int | None:

@@ -1,9 +1,10 @@
 """Removes from an upstream's replies what would show more than the result itself.
 
 Knows the layout of three messages; knows nothing of policies. An error keeps severity, SQLSTATE,
-message and hint: DETAIL, context and positions can carry values of rows the client may not see
-("Failing row contains ..."). The one source routine that drivers look for stays. A RowDescription
-keeps no table OIDs or column numbers: they are of the tables behind the policy views.
+message and hint: DETAIL and context can carry values of rows the client may not see ("Failing row
+contains ..."), and its position is one in a text the client did not write. The one source routine
+that drivers look for stays. A RowDescription keeps no table OIDs or column numbers: they are of the
+tables behind the policy views.
 """
 
 from __future__ import annotations
@@ -31,8 +32,9 @@ def read_fields(body: bytes) -> Fields:
     return dict(FIELDS.read(body, 0)[0])
 
 
-def clean_fields(tag: bytes, fields: Fields, hint: str | None = None) -> bytes:
-    """The frame rebuilt with only what may be told; `hint` is added when it has none."""
+def clean_fields(tag: bytes, fields: Fields, hint: str | None = None, place: int = 0) -> bytes:
+    """The frame rebuilt with only what may be told; `hint` is added when it has none, `place` is
+    the position in the client's own text."""
     kept = tuple(
         (key, value)
         for key, value in fields.items()
@@ -40,6 +42,8 @@ def clean_fields(tag: bytes, fields: Fields, hint: str | None = None) -> bytes:
     )
     if hint and "H" not in fields:
         kept = (*kept, ("H", hint.encode()))
+    if place:
+        kept = (*kept, ("P", b"%d" % place))
     return frame(tag, FIELDS.write(kept))
 
 

@@ -110,3 +110,25 @@ def test_transactions_and_settings(psql: Path, dsn: str) -> None:
     printed, complaints = run(psql, dsn, *script)
     assert complaints == ""
     assert "UTC" in printed
+
+
+@pytest.mark.parametrize(
+    ("text", "marked"),
+    [
+        ("SELECT nope FROM users", "nope"),
+        ("SELECT u.id FROM users u JOIN orders o ON u.id = o.nope", "o.nope"),
+        ("SELECT 'äöü€', id FROM users WHERE id = 'abc'", "'abc'"),
+        ("/* € */ SELECT lower(id) FROM users", "lower"),
+        ("SELECT id FROM orders; SELECT 1 + FROM users", "FROM users"),
+        ("SELECT public.users.nope FROM public.users", "public"),
+        ("SELECT id FROM users LIMIT 'x'", "'x'"),
+        ("SELECT id, count(*) FROM users", "id"),
+    ],
+)
+def test_an_error_is_marked_in_the_text_as_it_was_written(
+    psql: Path, dsn: str, text: str, marked: str
+) -> None:
+    message, line, pointer, *_ = run(psql, dsn, text)[1].splitlines()
+    assert line == f"LINE 1: {text}"
+    assert pointer == " " * line.index(marked) + "^"
+    assert "pg_catalog" not in message

@@ -108,3 +108,14 @@ async def test_async(dsn: str) -> None:
         await connection.rollback()
         cursor = await connection.execute("SELECT count(*) FROM orders", prepare=True)
         assert await cursor.fetchone() == (2,)
+
+
+@pytest.mark.parametrize("parameters", [None, (1,)])
+def test_the_position_of_an_error(dsn: str, parameters: tuple[int] | None) -> None:
+    text = "SELECT '€', nope FROM users" + (" WHERE id = %s" if parameters else "")
+    with (
+        psycopg.connect(dsn) as connection,
+        pytest.raises(errors.UndefinedColumn) as caught,
+    ):
+        connection.execute(text, parameters)
+    assert caught.value.diag.statement_position == str(text.index("nope") + 1)
