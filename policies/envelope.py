@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from policies import grammar
 from policies.grammar import Node, Token
+from policies.places import PUT, Written
 from policies.reasons import UNSUPPORTED_SYNTAX, Refusal
 from policies.statement import Statement
 from policies.steps.read import refuse_kind
@@ -47,6 +48,22 @@ def enclose(outer: Statement, cover: Cover, steps: Sequence[Step]) -> None:
     prove_envelope(outer, inner)
     outer.reading, outer.uses, outer.fenced = inner.reading, inner.uses, inner.fenced
     outer.capability, outer.rows, outer.cap = inner.capability, inner.rows, inner.cap
+    outer.written = _written(outer, inner, len(cover.before.encode()), len(after.encode()))
+
+
+def _written(outer: Statement, inner: Statement, before: int, after: int) -> Written | None:
+    """Places in the query lead back to the client's; those around it to what stood around it."""
+    if inner.written is None or inner.written.changes is None:
+        return None
+    begin, end = inner.offset, inner.offset + len(inner.text)
+    return Written(
+        outer.offset,
+        (
+            (outer.offset, begin, before, PUT),
+            *inner.written.changes,
+            (end, outer.offset + len(outer.text), after, PUT),
+        ),
+    )
 
 
 def prove_envelope(outer: Statement, inner: Statement) -> None:

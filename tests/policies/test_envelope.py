@@ -7,6 +7,7 @@ import pytest
 from policies import grammar
 from policies.envelope import Cover, enclose, prove_envelope
 from policies.pipeline import STEPS
+from policies.places import tell
 from policies.reasons import Refusal
 from policies.statement import Statement
 from tests.policies.lab import CATALOG, SNAPSHOT, subject
@@ -122,3 +123,15 @@ def test_a_tampered_whole_is_refused(right: str, wrong: str) -> None:
     outer.output = text.replace(right, wrong, 1).encode()
     with pytest.raises(Refusal):
         prove_envelope(outer, inner)
+
+
+def test_places_in_the_query_lead_back() -> None:
+    sql = "SELECT 'é'; DECLARE c CURSOR FOR SELECT '€', SPOT FROM s"
+    outer = _outer(sql)
+    enclose(outer, CURSOR, STEPS)
+    place = outer.output.decode().index("SPOT") + 1
+    sent = [(b"SELECT 'x'", None), (outer.output, outer.written)]
+    at = tell(b"", len("SELECT 'x'\n;") + place, sent, sql.encode())
+    assert at.place == sql.index("SPOT") + 1
+    around = tell(b"", len("SELECT 'x'\n;") + 3, sent, sql.encode())
+    assert around.place == sql.index("DECLARE") + 1
