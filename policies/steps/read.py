@@ -62,7 +62,7 @@ def read(statement: Statement) -> None:
     _check_attributes(statement)
     casts = {id(cast["typeName"]) for cast in statement.reading.casts}
     for type_name in statement.reading.types:
-        _check_type(type_name, id(type_name) in casts, statement)
+        check_type(type_name, id(type_name) in casts, statement)
 
 
 def _collect(statement: Statement) -> None:
@@ -265,7 +265,8 @@ def _harmless(name: str, statement: Statement) -> bool:
     )
 
 
-def _check_type(node: Node, cast: bool, statement: Statement) -> None:
+def check_type(node: Node, cast: bool, statement: Statement) -> None:
+    """Refuse a type that is not visible. `cast`: it is what a cast is to."""
     parts = grammar.names(node.get("names", []))
     if node.get("pct_type") or node.get("setof") or not parts:
         raise Refusal(UNSUPPORTED_SYNTAX, "%TYPE and SETOF are not supported here")
@@ -275,7 +276,9 @@ def _check_type(node: Node, cast: bool, statement: Statement) -> None:
             if cast:
                 return  # judged with its operand, by the step that resolves names
             raise Refusal(TYPE_NOT_ALLOWED, f"type {name} may be used in casts only")
-        if name in statement.catalog.builtin_types and name not in REFUSED_TYPES:
+        # Every type has an array type, whose own name is the type's behind an underscore.
+        refused = {name, name.removeprefix("_")} & (REFUSED_TYPES | LOOKUP_TYPES.keys())
+        if name in statement.catalog.builtin_types and not refused:
             return
     for known in statement.catalog.types:
         if known.name == name and known.oid in statement.views.sight.types and known.kind != "c":

@@ -184,3 +184,16 @@ SELECT set_config('statement_timeout', '500', false)
 SELECT set_config('statement_timeout', $1, false)
 !! FUNCTION_NOT_ALLOWED function set_config is not allowed 
 
+
+--# the array of a look-up type by its own name
+SELECT '{20007}'::_regclass
+!! TYPE_NOT_ALLOWED type "_regclass" does not exist or is not visible 
+
+--# and of a type that is refused
+SELECT '{c}'::pg_catalog._refcursor
+!! TYPE_NOT_ALLOWED type "pg_catalog._refcursor" does not exist or is not visible 
+
+--# others are as before
+SELECT '{1}'::_int4
+>> SELECT '{1}'::_int4
+>> LIMIT 101

@@ -86,7 +86,7 @@ CATALOG = Catalog(
     functions=frozenset("pg_sleep peek upper lower regclass".split()),
     builtin_types=frozenset(
         "int4 int8 int2 text varchar bool date jsonb oid regclass regtype numeric json float8 "
-        "interval timestamptz".split()
+        "interval timestamptz _int4 _regclass _refcursor".split()
     ),
     leakproof=frozenset(
         (sign, one, one) for sign in ("=", "<>", "<", "<=", ">", ">=") for one in _COMPARABLE
