@@ -2,21 +2,22 @@
 
 Both texts are read by PostgreSQL's own grammar and their trees are walked side by side. These may
 differ, each in one place only: a relation of the original is a derived table of the same name here
-(its policy view), an argument that is looked up in the catalog has a guard around it, a value that
-prints a name for an OID (regclass) is text or oid at once, the outermost LIMIT is lower, GROUP BY
-has more columns of a table that is grouped by its key, a column loses a schema that says nothing,
-a function gains the schema pg_catalog.
+(its policy view, with its TABLESAMPLE inside), an argument that is looked up in the catalog has a
+guard around it, a value that prints a name for an OID (regclass) is text or oid at once, the
+outermost LIMIT is lower, GROUP BY has more columns of a table that is grouped by its key, a column
+loses a schema that says nothing, a function gains the schema pg_catalog.
 Everything else must be equal. Knows nothing of the rewriter: it imports no part of it, so that a
 mistake there is not repeated here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import postgast
+
+from benchmarks.undo_names import Message, Scope, column, with_names, words
 
 # Where a token stood, and the caches of the parse: no meaning. PostgreSQL's equalfuncs.c ignores
 # the same fields.
@@ -34,25 +35,6 @@ POSITIONS = frozenset(
 )
 _WITH_TIES = postgast.pg_query_pb2.LIMIT_OPTION_WITH_TIES
 _EXPRESSION = postgast.pg_query_pb2.EXPR_SUBLINK
-Message = Any  # protobuf messages: their field names are data here
-Names = frozenset[str]
-
-
-@dataclass(frozen=True, slots=True)
-class Scope:
-    """What names mean at a place: WITH queries, and for each SELECT around it, innermost first,
-    the names its FROM list gives, with the schema written there ("" for anything but a table)."""
-
-    ctes: Names = frozenset()
-    levels: tuple[Mapping[str, str], ...] = ()
-
-    def inside(self, select: Message) -> Scope:
-        """Within a SELECT, its WITH clause seen already."""
-        return replace(self, levels=(dict(_given(select.from_clause)), *self.levels))
-
-    def owner(self, name: str) -> str | None:
-        """The schema written where the nearest FROM item of that name stands."""
-        return next((level[name] for level in self.levels if name in level), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,14 +159,14 @@ def _compare(a: Message, b: Message, path: str, scope: Scope, expected: Expected
     if a.DESCRIPTOR.name == "SelectStmt":
         if a.HasField("with_clause"):
             yield from _compare_with(a, b, path, scope, expected)
-            scope = replace(scope, ctes=scope.ctes | _names(a.with_clause))
+            scope = replace(scope, ctes=scope.ctes | with_names(a.with_clause))
         scope = scope.inside(a)
         yield from _compare_fields(a, b, path, scope, expected, skip={"with_clause"})
     elif a.DESCRIPTOR.name == "ColumnRef" and expected.view is not None:
-        if _column(a) != _column(b) and _column(a, scope) != _column(b):
-            yield f"{path}: {_column(a)} became {_column(b)}"
+        if column(a) != column(b) and column(a, scope) != column(b):
+            yield f"{path}: {column(a)} became {column(b)}"
     elif a.DESCRIPTOR.name == "FuncCall" and expected.view is not None:
-        mine, theirs = _words(a.funcname), _words(b.funcname)
+        mine, theirs = words(a.funcname), words(b.funcname)
         if theirs not in (mine, ("pg_catalog", *mine)):
             yield f"{path}: {'.'.join(mine)} became {'.'.join(theirs)}"
         yield from _compare_fields(a, b, path, scope, expected, skip={"funcname"})
@@ -195,36 +177,6 @@ def _compare(a: Message, b: Message, path: str, scope: Scope, expected: Expected
         yield from _compare(a.val, b.val, f"{path}.val", scope, expected)
     else:
         yield from _compare_fields(a, b, path, scope, expected)
-
-
-def _column(reference: Message, scope: Scope | None = None) -> tuple[str, ...]:
-    """s.t.c as written; with a scope as t.c when the nearest t is the table s.t. A star is ""."""
-    names = _words(reference.fields)
-    if scope is not None and len(names) == 3 and scope.owner(names[1]) == names[0]:
-        return names[1:]
-    return names
-
-
-def _words(parts: Iterable[Message]) -> tuple[str, ...]:
-    return tuple(part.string.sval for part in parts)
-
-
-def _given(sources: Iterable[Message]) -> Iterator[tuple[str, str]]:
-    """(name, schema or "") of each item of a FROM list."""
-    for source in sources:
-        kind = source.WhichOneof("node")
-        item: Message = getattr(source, kind)
-        if kind == "join_expr":
-            if item.alias.aliasname:
-                yield item.alias.aliasname, ""
-            else:
-                yield from _given((item.larg, item.rarg))
-        elif kind == "range_table_sample":
-            yield from _given((item.relation,))
-        elif item.alias.aliasname:
-            yield item.alias.aliasname, ""
-        elif kind == "range_var":
-            yield item.relname, item.schemaname
 
 
 def _compare_nodes(
@@ -241,6 +193,9 @@ def _compare_nodes(
         and (a.range_var.schemaname or a.range_var.relname not in scope.ctes)
     ):
         yield from _compare_relation(a.range_var, b, path, expected.view)
+        return
+    if kind == "range_table_sample" and expected.view is not None:
+        yield from _compare_sample(a.range_table_sample, b, path, expected.view)
         return
     if kind == "range_function" and _is_empty_source(a, b):
         return
@@ -267,7 +222,7 @@ def _compare_relation(
     alias = a.alias.aliasname or a.relname
     if derived.lateral or derived.alias.aliasname != alias:
         yield f"{path}: {a.relname} lost its name"
-    if _words(derived.alias.colnames) != _words(a.alias.colnames):
+    if words(derived.alias.colnames) != words(a.alias.colnames):
         yield f"{path}: {a.relname} lost its column names"
     inner = derived.subquery.select_stmt
     if not is_view(inner, a.schemaname, a.relname):
@@ -276,16 +231,34 @@ def _compare_relation(
         yield f"{path}: {a.relname} gained or lost ONLY"
 
 
+def _compare_sample(
+    a: Message, b: Message, path: str, is_view: Callable[[Message, str, str], bool]
+) -> Iterator[str]:
+    """FROM u TABLESAMPLE m (1) -> FROM (the view of u with the same inside, and no WHERE) AS u."""
+    shell = type(b)()
+    shell.CopyFrom(b)
+    select = shell.range_subselect.subquery.select_stmt
+    source = select.from_clause[0] if len(select.from_clause) == 1 else shell
+    sample = type(a)()
+    sample.CopyFrom(source.range_table_sample)
+    sample.relation.CopyFrom(a.relation)
+    if not equal(a, sample) or select.HasField("where_clause"):
+        yield f"{path}: another sample"
+        return
+    source.CopyFrom(source.range_table_sample.relation)
+    yield from _compare_relation(a.relation.range_var, shell, path, is_view)
+
+
 def _type(node: Message) -> str:
     """The bare name of the type a node is cast to, "" when it is no cast."""
     if node.WhichOneof("node") != "type_cast":
         return ""
-    names = _words(node.type_cast.type_name.names)
+    names = words(node.type_cast.type_name.names)
     return names[-1] if names else ""
 
 
 def _function(node: Message) -> str:
-    names = _words(node.func_call.funcname)
+    names = words(node.func_call.funcname)
     return names[-1] if names else ""
 
 
@@ -372,10 +345,6 @@ def _select(text: str) -> Message:
     return postgast.parse(text).stmts[0].stmt.select_stmt
 
 
-def _names(clause: Message) -> Names:
-    return frozenset(cte.common_table_expr.ctename for cte in clause.ctes)
-
-
 def _compare_with(
     a: Message, b: Message, path: str, scope: Scope, expected: Expected
 ) -> Iterator[str]:
@@ -385,7 +354,7 @@ def _compare_with(
         yield f"{path}.with: another list"
         return
     if a.with_clause.recursive:
-        scope = replace(scope, ctes=scope.ctes | _names(a.with_clause))
+        scope = replace(scope, ctes=scope.ctes | with_names(a.with_clause))
     for one, other in zip(mine, theirs, strict=True):
         yield from _compare(one, other, f"{path}.with", scope, expected)
         scope = replace(scope, ctes=scope.ctes | {one.common_table_expr.ctename})
@@ -420,8 +389,8 @@ def _follows(node: Message, grouped: Sequence[Message], key: str) -> bool:
     """Whether t.c may join GROUP BY t.key: it has one value for each of them (manual, 7.2.3)."""
     if node.WhichOneof("node") != "column_ref":
         return False
-    names = _column(node.column_ref)
-    keys = (_column(one.column_ref)[-2:] for one in grouped)
+    names = column(node.column_ref)
+    keys = (column(one.column_ref)[-2:] for one in grouped)
     return len(names) == 2 and any(own in ((names[0], key), (key,)) for own in keys)
 
 

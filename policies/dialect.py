@@ -48,12 +48,12 @@ def plain(text: bytes) -> str:
     """The text, byte for byte as long, with everything sqlglot may trip over made ordinary.
 
     Parameters become numbers, unusual operators a minus, strings of any kind plain ones, comments
-    blanks, `TABLE x` the equally long `FROM  x`, `ONLY (x)` loses its brackets, functions sqlglot
-    knows lose their names; letters outside ASCII become `x`. The result has the same structure at
-    the same byte offsets; it is never sent.
+    and samplings blanks, `TABLE x` the equally long `FROM  x`, `ONLY (x)` loses its brackets,
+    functions sqlglot knows lose their names; letters outside ASCII become `x`. The result has the
+    same structure at the same byte offsets; it is never sent.
     """
     out = bytearray(text)
-    tokens = grammar.tokens(text)
+    tokens = _without_samples(out, grammar.tokens(text))
     for at, token in enumerate(tokens):
         start, end, name = token.start, token.end, token.name
         following = tokens[at + 1].name if at + 1 < len(tokens) else ""
@@ -81,6 +81,36 @@ def plain(text: bytes) -> str:
             case _:
                 pass
     return bytes(b if b < 128 else ord("x") for b in out).decode()
+
+
+def _without_samples(out: bytearray, tokens: list[grammar.Token]) -> list[grammar.Token]:
+    """The tokens outside of samplings, which are blanked."""
+    blanked: set[int] = set()
+    for at, token in enumerate(tokens):
+        if token.name == "TABLESAMPLE" and at not in blanked:
+            inside = sample(tokens, at)
+            blanked.update(range(at, at + len(inside)))
+            for part in inside:
+                _blank(out, part)
+    return [token for at, token in enumerate(tokens) if at not in blanked] if blanked else tokens
+
+
+def sample(tokens: list[grammar.Token], at: int) -> list[grammar.Token]:
+    """The tokens of `TABLESAMPLE m (...) [REPEATABLE (...)]`, whose first is number `at`."""
+    last = _closing(tokens, at)
+    if last + 1 < len(tokens) and tokens[last + 1].name == "REPEATABLE":
+        last = _closing(tokens, last + 1)
+    return tokens[at : last + 1]
+
+
+def _closing(tokens: list[grammar.Token], at: int) -> int:
+    """Number of the token that closes the next bracket; the last one when none does."""
+    depth = 0
+    for number in range(at, len(tokens)):
+        depth += {"ASCII_40": 1, "ASCII_41": -1}.get(tokens[number].name, 0)
+        if depth == 0 and tokens[number].name == "ASCII_41":
+            return number
+    return len(tokens) - 1
 
 
 def _blank(out: bytearray, token: grammar.Token) -> None:

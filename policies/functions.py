@@ -178,6 +178,9 @@ EMPTY_SOURCES: dict[str, tuple[str, str]] = {
     ),
 }
 
+# Methods of TABLESAMPLE, as they are written.
+SAMPLING = frozenset({("bernoulli",), ("system",)})
+
 # Types of pg_catalog no statement of a client needs to name.
 REFUSED_TYPES = _words("""
     regrole cstring internal language_handler trigger event_trigger fdw_handler index_am_handler

@@ -148,7 +148,6 @@ def _plan(raw: Raw, facts: Facts, subject: Subject, snapshot: Snapshot) -> Plan:
         views=snapshot.views(subject),
         catalog=snapshot.catalog,
         budget=snapshot.rules.budget(subject.roles),
-        lockers=snapshot.rules.lockers(subject.roles),
         operation=facts.operation,
     )
     if raw.kind == "SelectStmt":

@@ -50,6 +50,7 @@ class Reading:
     columns: list[tuple[str, ...]] = field(default_factory=list)
     long_columns: bool = False  # whether some are written schema.table.column
     locks: list[Node] = field(default_factory=list)  # SELECTs with FOR UPDATE and the like
+    samples: dict[int, Node] = field(default_factory=dict)  # by id() of the RangeVar sampled
     attributes: list[str] = field(default_factory=list)  # x in (value).x
     # Names of functions in FROM and the columns the statement declares for them.
     sources: dict[str, set[str]] = field(default_factory=dict)
@@ -99,7 +100,6 @@ class Statement:
     views: Views
     catalog: Catalog
     budget: Budget
-    lockers: frozenset[str] = frozenset()  # capabilities of the subject that may lock
     reading: Reading = field(default_factory=Reading)
     sites: list[Site] = field(default_factory=list)
     uses: list[Use] = field(default_factory=list)

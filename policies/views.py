@@ -57,6 +57,11 @@ class PolicyView:
     _trees: dict[tuple[bool, bool], Node] = field(default_factory=dict, compare=False)
 
     @property
+    def whole(self) -> bool:
+        """Whether it shows every row and column as they are."""
+        return not self.conditions and not self.effects and bool(self.capabilities)
+
+    @property
     def scoped(self) -> bool:
         """Whether some rows are not visible."""
         return bool(self.conditions)
@@ -90,6 +95,7 @@ class Views:
     def __init__(
         self, rules: RuleSet, catalog: Catalog, subject: Subject, hash_key: bytes = b""
     ) -> None:
+        self.lockers = rules.lockers(subject.roles)  # capabilities that may lock
         self._catalog = catalog
         self._by_table: dict[tuple[str, str], PolicyView | Refusal] = {}
         self._system: dict[tuple[str, str], PolicyView] = {}

@@ -22,7 +22,7 @@ def authorize(statement: Statement) -> None:
     needed: dict[str, None] = {}
     locks = _locked(statement)
     named = [
-        [c for c in use.view.capabilities if id(use) not in locks or c in statement.lockers]
+        [c for c in use.view.capabilities if id(use) not in locks or c in statement.views.lockers]
         for use in statement.uses
         if use.view.capabilities
     ]
@@ -53,7 +53,7 @@ def _locked(statement: Statement) -> set[int]:
                 use = uses.get(id(relation))
                 if use is None:
                     continue  # a WITH query, which PostgreSQL does not lock
-                if statement.lockers.isdisjoint(use.view.capabilities):
+                if statement.views.lockers.isdisjoint(use.view.capabilities):
                     raise Refusal(
                         WRITE_DISABLED,
                         f'"{use.view.name}" may not be locked: this login may only read it',

@@ -64,6 +64,8 @@ def _sources(items: list[Node]) -> Iterator[tuple[str, Node | None]]:
         if kind == "RangeVar":
             renamed = "colnames" in node.get("alias", {})
             yield alias or node["relname"], None if renamed else node
+        elif kind == "RangeTableSample":
+            yield from _sources([node["relation"]])
         elif kind == "JoinExpr":
             yield from _sources([node["larg"], node["rarg"]])
             if alias:

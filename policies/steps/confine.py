@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import re
 
-from policies import fence
+from policies import dialect, fence
+from policies.grammar import Node
 from policies.places import VIEW
 from policies.reasons import UNSUPPORTED_SYNTAX, Refusal
 from policies.sql import identifier
@@ -39,12 +40,39 @@ def view_options(use_node: dict[str, object], scoped: bool, fenced: bool) -> dic
     return {"fenced": fenced and scoped, "only": not use_node.get("inh")}
 
 
+def sampled(tree: Node, sample: Node) -> Node:
+    """A policy view's tree with the sampling inside."""
+    (source,) = tree["fromClause"]
+    return {**tree, "fromClause": [{"RangeTableSample": {**sample, "relation": source}}]}
+
+
+def _sample(use: Use, sample: Node, statement: Statement) -> str:
+    """The sampling as the client wrote it; it is taken out where it stood."""
+    if not use.view.whole:
+        raise Refusal(
+            UNSUPPORTED_SYNTAX,
+            f'"{use.view.name}" cannot be sampled: which of its rows are drawn depends on where '
+            "rows and columns lie that you may not see",
+            "use ORDER BY random() LIMIT n instead",
+            table=use.view.name,
+        )
+    place = sample["location"] - statement.offset
+    tokens = statement.tokens
+    at = max(n for n, t in enumerate(tokens) if t.name == "TABLESAMPLE" and t.start < place)
+    clause = dialect.sample(tokens, at)
+    start, end = clause[0].start, clause[-1].end
+    statement.edits.append(Edit(start, end, ""))
+    return f" {statement.text[start:end].decode()}"
+
+
 def _view_edit(use: Use, statement: Statement) -> Edit:
     node = use.relation.node
     if not use.view.columns:
         raise Refusal(UNSUPPORTED_SYNTAX, f'"{use.view.name}" has no visible column')
     options = view_options(node, use.view.scoped, statement.fenced)
-    text = f"({use.view.text(**options)})"
+    sample = statement.reading.samples.get(id(node))
+    inner = _sample(use, sample, statement) if sample is not None else ""
+    text = f"({use.view.text(**options)}{inner})"
     if "alias" not in node:
         text += f" AS {identifier(node['relname'])}"
     command = _TABLE_COMMAND.search(statement.text, 0, use.site.start)

@@ -1,9 +1,9 @@
 """prove: PostgreSQL's grammar again. The new text must be the old one with only permitted edits.
 
 Both trees are walked side by side. They may differ in these places only, and there exactly so:
-a relation has become its policy view, a looked-up object its guard, the outermost limit the cap,
-a bare function name that of pg_catalog, schema.table.column has lost its schema, and a group has
-gained columns that depend on its key.
+a relation has become its policy view (with its sampling inside), a looked-up object its guard, the
+outermost limit the cap, a bare function name that of pg_catalog, schema.table.column has lost its
+schema, and a group has gained columns that depend on its key.
 
 Of the steps before only what they found in the original's tree is taken and the views themselves,
 so a fault in the rewriting is a refusal here, never a leak.
@@ -29,7 +29,7 @@ from policies.reasons import UNSUPPORTED_SYNTAX, Refusal
 from policies.statement import Statement
 from policies.steps.cap import own_limit
 from policies.steps.complete import dependent
-from policies.steps.confine import view_options
+from policies.steps.confine import sampled, view_options
 from policies.views import PolicyView
 
 _ARGUMENT = "querywarden_argument"
@@ -162,6 +162,11 @@ class _Proof:
     def _same_node(self, before: Node, after: Node, scope: Scope) -> None:
         if "RangeVar" in before and not scope.hides(before["RangeVar"]):
             return self._is_view(before["RangeVar"], after)
+        if "RangeTableSample" in before:
+            sample = before["RangeTableSample"]
+            if scope.hides(sample["relation"]["RangeVar"]):
+                raise _Different
+            return self._is_view(sample["relation"]["RangeVar"], after, sample)
         if "ColumnRef" in before and qualified.shortened(before["ColumnRef"], self._qualified):
             before = {"ColumnRef": {"fields": before["ColumnRef"]["fields"][1:]}}
         if "FuncCall" in before and id(before) not in self._found:
@@ -259,16 +264,24 @@ class _Proof:
             self._same(before[key], after[key], outer)
         return outer
 
-    def _is_view(self, relation: Node, after: Node) -> None:
-        """`after` must be the relation's policy view under the name the client gave it."""
+    def _is_view(self, relation: Node, after: Node, sample: Node | None = None) -> None:
+        """`after` must be the relation's policy view under the name the client gave it.
+
+        With a sampling, which only a view that shows the whole relation may hold.
+        """
         view = self._view(relation)
         database = relation.get("catalogname", self._catalog.database)
         if view is None or database != self._catalog.database:
             raise _Different
         options = view_options(relation, view.scoped, self._fenced)
+        tree = view.tree(**options)
+        if sample is not None:
+            if not view.whole:
+                raise _Different
+            tree = sampled(tree, sample)
         expected = {
             "RangeSubselect": {
-                "subquery": {"SelectStmt": view.tree(**options)},
+                "subquery": {"SelectStmt": tree},
                 "alias": relation.get("alias", {"aliasname": relation["relname"]}),
             }
         }

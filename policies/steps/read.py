@@ -19,6 +19,7 @@ from policies.functions import (
     LOOKUP_RESULTS,
     LOOKUP_TYPES,
     REFUSED_TYPES,
+    SAMPLING,
     SETTING_READERS,
     SETTING_WRITERS,
     SIZED,
@@ -45,8 +46,8 @@ _NODES = frozenset(
     JsonArrayAgg JsonArrayConstructor JsonArrayQueryConstructor JsonBehavior JsonFormat
     JsonFuncExpr JsonIsPredicate JsonKeyValue JsonObjectAgg JsonObjectConstructor JsonOutput
     JsonParseExpr JsonReturning JsonScalarExpr JsonSerializeExpr JsonValueExpr List MinMaxExpr
-    NamedArgExpr NullTest ParamRef RangeFunction RangeSubselect RangeVar ResTarget RowExpr
-    SQLValueFunction SelectStmt SortBy String SubLink TypeCast TypeName WindowDef
+    NamedArgExpr NullTest ParamRef RangeFunction RangeSubselect RangeTableSample RangeVar
+    ResTarget RowExpr SQLValueFunction SelectStmt SortBy String SubLink TypeCast TypeName WindowDef
     """.split()
 )
 _WRITES = {"InsertStmt": "INSERT", "UpdateStmt": "UPDATE", "DeleteStmt": "DELETE"}
@@ -119,6 +120,8 @@ def _note(kind: str, node: Any, scope: Scope, statement: Statement) -> None:
             reading.long_columns = reading.long_columns or len(node["fields"]) > 2
         case "RangeFunction":
             _note_source(node, statement)
+        case "RangeTableSample":
+            _note_sample(node, statement)
         case "A_Indirection":
             reading.attributes.extend(grammar.names(node["indirection"]))
 
@@ -200,6 +203,20 @@ def _note_source(node: Node, statement: Statement) -> None:
                 declared.add(definition["ColumnDef"]["colname"])
     for name in named:
         statement.reading.sources.setdefault(name, set()).update(declared)
+
+
+def _note_sample(node: Node, statement: Statement) -> None:
+    """TABLESAMPLE by a method of PostgreSQL's own, of a share that is plainly written."""
+    given = [*node.get("args", []), *([node["repeatable"]] if "repeatable" in node else [])]
+    if grammar.names(node["method"]) not in SAMPLING or any(
+        "A_Const" not in value and "ParamRef" not in value for value in given
+    ):
+        raise Refusal(
+            UNSUPPORTED_SYNTAX,
+            "this form of TABLESAMPLE is not supported",
+            "write bernoulli or system, and numbers or parameters in the brackets",
+        )
+    statement.reading.samples[id(node["relation"]["RangeVar"])] = node
 
 
 def _check_attributes(statement: Statement) -> None:

@@ -1,4 +1,7 @@
-"""The fidelity checker must see every kind of change, or its zeros mean nothing."""
+"""The fidelity checker must see every kind of change, or its zeros mean nothing.
+
+Here also: benchmarks/undo_names.py.
+"""
 
 from __future__ import annotations
 
@@ -38,6 +41,11 @@ def where(original: str, rewritten: str, cap: int | None = None) -> str:
         (
             "SELECT * FROM a WHERE EXISTS (SELECT FROM orders)",
             f"SELECT * FROM (SELECT FROM a) AS a WHERE EXISTS (SELECT FROM {VIEW} AS orders)",
+        ),
+        (
+            "SELECT * FROM orders o TABLESAMPLE system (5) REPEATABLE (1)",
+            "SELECT * FROM (SELECT id FROM public.orders r TABLESAMPLE system (5) REPEATABLE (1))"
+            " AS o",
         ),
         (
             "SELECT * FROM orders o FOR UPDATE OF o SKIP LOCKED",
@@ -108,6 +116,23 @@ def test_a_cap_is_permitted(original: str, rewritten: str, cap: int) -> None:
         (
             "SELECT FROM orders FOR SHARE OF orders",
             f"SELECT FROM {VIEW} AS orders FOR SHARE OF orders NOWAIT",
+        ),
+        ("SELECT FROM orders TABLESAMPLE system (5)", f"SELECT FROM {VIEW} AS orders"),
+        (
+            "SELECT FROM orders TABLESAMPLE system (5)",
+            "SELECT FROM (SELECT id FROM orders TABLESAMPLE system (6)) AS orders",
+        ),
+        (
+            "SELECT FROM orders TABLESAMPLE system (5)",
+            "SELECT FROM (SELECT id FROM orders TABLESAMPLE system (5) WHERE a) AS orders",
+        ),
+        (
+            "SELECT FROM orders TABLESAMPLE system (5)",
+            "SELECT FROM (SELECT id FROM secrets TABLESAMPLE system (5)) AS orders",
+        ),
+        (
+            "SELECT FROM orders",
+            "SELECT FROM (SELECT id FROM orders TABLESAMPLE system (5)) AS orders",
         ),
         ("SELECT FROM orders FOR SHARE", f"SELECT FROM {VIEW} AS orders"),
     ],

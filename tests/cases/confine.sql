@@ -108,3 +108,37 @@ SELECT * FROM unnest(1, VARIADIC ARRAY[2]) AS u
 >> SELECT * FROM pg_catalog.unnest(1, VARIADIC ARRAY[2]) AS u
 >> LIMIT 101
 
+--# a sampling goes where the table is
+SELECT x.id FROM s AS x /* a */ TABLESAMPLE SYSTEM ($1) REPEATABLE (3) JOIN s ON x.id = s.id
+>> SELECT x.id FROM (SELECT r."id", r."x" FROM "public"."s" r TABLESAMPLE SYSTEM ($1) REPEATABLE (3)) AS x /* a */  JOIN (SELECT r."id", r."x" FROM "public"."s" r) AS "s" ON x.id = s.id
+>> LIMIT 101
+
+--# of ONLY a table, without an alias
+SELECT id FROM ONLY public.s TABLESAMPLE bernoulli (2.5)
+>> SELECT id FROM (SELECT r."id", r."x" FROM ONLY "public"."s" r TABLESAMPLE bernoulli (2.5)) AS "s" 
+>> LIMIT 101
+
+--# rows of others decide which of one's own are drawn
+SELECT id FROM t TABLESAMPLE system(1)
+!! UNSUPPORTED_SYNTAX "t" cannot be sampled: which of its rows are drawn depends on where rows and columns lie that you may not see 
+
+--# so do columns nobody sees
+--# as kim
+SELECT id FROM veiled TABLESAMPLE bernoulli(1)
+!! UNSUPPORTED_SYNTAX "veiled" cannot be sampled: which of its rows are drawn depends on where rows and columns lie that you may not see 
+
+--# methods of extensions
+SELECT * FROM s TABLESAMPLE system_rows(1)
+!! UNSUPPORTED_SYNTAX this form of TABLESAMPLE is not supported 
+
+--# a share that is computed
+SELECT * FROM s TABLESAMPLE bernoulli((SELECT 1))
+!! UNSUPPORTED_SYNTAX this form of TABLESAMPLE is not supported 
+
+--# of a WITH query, which PostgreSQL refuses too
+WITH s AS (SELECT 1) SELECT * FROM s TABLESAMPLE system(1)
+!! UNSUPPORTED_SYNTAX this statement could not be rewritten with certainty, so it is refused 
+
+--# of a catalog
+SELECT relname FROM pg_class TABLESAMPLE system(3)
+!! UNSUPPORTED_SYNTAX "pg_catalog.pg_class" cannot be sampled: which of its rows are drawn depends on where rows and columns lie that you may not see

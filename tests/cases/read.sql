@@ -80,10 +80,6 @@ SELECT repeat('x', 100000000)
 SELECT 1 INTO x
 !! WRITE_DISABLED SELECT INTO creates a table, which is not allowed 
 
---# samples
-SELECT * FROM s TABLESAMPLE bernoulli(10)
-!! UNSUPPORTED_SYNTAX this kind of expression is not supported: RangeTableSample 
-
 --# writes inside WITH
 WITH d AS (DELETE FROM s RETURNING *) SELECT * FROM d
 !! WRITE_DISABLED DELETE inside WITH is not allowed: this login may read 

@@ -24,10 +24,11 @@ entities:
   broken: {shared: true, columns: {vanished: deny}}
   hidden: {visible: false}
   sums: {tenant: org}
+  veiled: {shared: true, columns: {secret: deny}}
 capabilities:
   browse: {select: [t, s, own, gone, kinds, broken]}
   numbers: {select: [s]}
-  keep: {select: [t, own, sums], lock: true}
+  keep: {select: [t, own, sums, veiled], lock: true}
 roles:
   reader: {can: [browse]}
   counter: {can: [numbers], budget: {rows: 5, time: 1s}}
@@ -72,6 +73,7 @@ CATALOG = Catalog(
         Relation(20006, "public", "broken", "r", _columns(("id", "integer"))),
         Relation(20007, "public", "hidden", "r", _columns(("id", "integer"))),
         Relation(20008, "public", "sums", "v", _columns(("org", "integer"), ("n", "integer"))),
+        Relation(20009, "public", "veiled", "r", _columns(("id", "integer"), ("secret", "text"))),
         Relation(1259, "pg_catalog", "pg_class", "r",
                  _columns(("oid", "oid"), ("relname", "name"), ("reltuples", "real"))),
         Relation(2604, "pg_catalog", "pg_attrdef", "r",

@@ -25,7 +25,6 @@ def _written(sql: str, login: str = "ann") -> Statement:
         views=SNAPSHOT.views(who),
         catalog=CATALOG,
         budget=SNAPSHOT.rules.budget(who.roles),
-        lockers=SNAPSHOT.rules.lockers(who.roles),
     )
     for step in STEPS:
         if step is not prove:
@@ -65,6 +64,14 @@ TAMPERED = [
     ("SELECT lower('A')", "pg_catalog.", "public."),
     ("SELECT t.id, t.a FROM t GROUP BY t.id", '"t"."a", ', '"t"."n", '),
     ("SELECT t.id FROM t GROUP BY t.id", "GROUP BY t.id", "GROUP BY t.a, t.id"),
+    ("SELECT id FROM s TABLESAMPLE system(1)", "system(1)", "system(2)"),
+    ("SELECT id FROM s TABLESAMPLE system(1)", "system", "bernoulli"),
+    ("SELECT id FROM s TABLESAMPLE system(1) REPEATABLE (2)", "REPEATABLE (2)", ""),
+    ("SELECT id FROM s TABLESAMPLE system(1)", "TABLESAMPLE system(1)", ""),
+    ("SELECT id FROM s TABLESAMPLE system(1)", '"s" r', '"t" r'),
+    ("SELECT id FROM s TABLESAMPLE system(1)", "(1))", "(1) WHERE r.id > 1)"),
+    ("SELECT id FROM s", '"s" r', '"s" r TABLESAMPLE system (1)'),
+    ("SELECT id FROM t", '"t" r', '"t" r TABLESAMPLE system (1)'),
     ("SELECT x.id FROM s x", '(SELECT r."id", r."x" FROM "public"."s" r)', "s"),
     ("WITH s AS (SELECT 1) TABLE public.s",
      '(SELECT r."id", r."x" FROM "public"."s" r)', "public.s"),
