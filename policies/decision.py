@@ -16,7 +16,8 @@ Mode = Literal["enforce", "observe", "bypass"]
 
 @dataclass(frozen=True, slots=True)
 class PolicyEffect:
-    """One thing a rule did to the statement: `effect` is scope, mask, hash, hide, cap or fence."""
+    """One thing a rule did to the statement: `effect` is scope, mask, hash, hide, cap, fence
+    or deny."""
 
     rule: str
     effect: str
@@ -33,6 +34,7 @@ class Facts:
     entities: tuple[str, ...] = ()
     fields_read: tuple[str, ...] = ()  # entity.column, when the text names it
     fingerprint: str = ""  # libpg_query's, 16 hex digits; "" when the text has no tree
+    complexity_score: int = 0  # of a query that got so far
     sql_template: str = ""
     rewritten_template: str = ""
     effects: tuple[PolicyEffect, ...] = ()

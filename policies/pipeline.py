@@ -19,6 +19,7 @@ from policies.rules import RuleSet
 from policies.statement import Statement
 from policies.steps.admit import admit, too_complex
 from policies.steps.authorize import authorize
+from policies.steps.budget import budget
 from policies.steps.cap import cap
 from policies.steps.complete import complete
 from policies.steps.confine import confine
@@ -36,6 +37,7 @@ STEPS: tuple[Callable[[Statement], None], ...] = (
     parse,
     resolve,
     authorize,
+    budget,
     confine,
     complete,
     cap,
@@ -204,6 +206,7 @@ def _facts_after(facts: Facts, statement: Statement) -> Facts:
     return replace(
         facts,
         operation=statement.operation,
+        complexity_score=statement.complexity,
         capability=statement.capability,
         entities=tuple(views),
         fields_read=_fields_read(statement),
@@ -239,6 +242,9 @@ def _hints(statement: Statement) -> dict[str, str]:
 
 
 def _deny(refusal: Refusal, facts: Facts, snapshot: Snapshot) -> Deny:
+    if refusal.rule:
+        denied = PolicyEffect(refusal.rule, "deny", refusal.table, refusal.column)
+        facts = replace(facts, effects=(denied,))
     return Deny(
         reason=refusal.reason,
         message=refusal.message,

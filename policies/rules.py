@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 
 from pydantic import Field, ValidationError
 
 from policies.decision import Mode
+from policies.rules_budget import PROFILES, Budget, combine
 from policies.rules_checks import check, table_of
 from policies.rules_columns import ColumnRule, is_glob, matches
 from policies.rules_errors import (
@@ -26,7 +27,7 @@ from policies.rules_errors import (
     looks_secret,
     translate,
 )
-from policies.rules_models import PROFILES, RulesFile, fields_at, json_schema, milliseconds
+from policies.rules_models import RulesFile, fields_at, json_schema
 from policies.rules_text import Document, merge, read_yaml
 from policies.subject import Subject
 
@@ -34,14 +35,6 @@ __all__ = ["Budget", "RuleSet", "RulesError", "json_schema", "parse", "parse_all
 
 _STRICTEST_FIRST: tuple[Mode, ...] = ("enforce", "observe", "bypass")
 _OPENNESS = {"deny": 0, "mask": 1, "hash": 1, "show": 2}
-
-
-@dataclass(frozen=True, slots=True)
-class Budget:
-    """Limits of one statement."""
-
-    rows: int
-    time_ms: int
 
 
 class RuleSet(RulesFile):
@@ -65,6 +58,10 @@ class RuleSet(RulesFile):
     @cached_property
     def _entities_by_table(self) -> dict[tuple[str, str], str]:
         return {table_of(n, entity): n for n, entity in self.entities.items() if entity.visible}
+
+    @cached_property
+    def _budgets(self) -> dict[tuple[str, ...], Budget]:
+        return {}
 
     def subject(self, login: str) -> Subject | None:
         """Who a login is, or None for a login the rules do not know."""
@@ -96,11 +93,12 @@ class RuleSet(RulesFile):
 
     def budget(self, roles: Sequence[str]) -> Budget:
         """The largest limit any of these roles states, else the profile's."""
-        profile = PROFILES[self.profile]
-        stated = [self.roles[name].budget for name in roles if name in self.roles]
-        rows = [budget.rows for budget in stated if budget.rows is not None]
-        times = [milliseconds(budget.time) for budget in stated if budget.time is not None]
-        return Budget(max(rows, default=profile.rows), max(times, default=profile.time_ms))
+        key = tuple(roles)
+        found = self._budgets.get(key)
+        if found is None:
+            stated = {name: role.budget for name, role in self.roles.items()}
+            found = self._budgets[key] = combine(PROFILES[self.profile], key, stated)
+        return found
 
     def column_rule(self, entity: str, column: str) -> ColumnRule:
         """How a column appears: its exact name, else its strictest glob, else the defaults, else

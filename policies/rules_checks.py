@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
+from policies.rules_budget import PROFILES
 from policies.rules_errors import Finding, Location, did_you_mean, shown
-from policies.rules_models import PROFILES, Entity, RulesFile, SubjectEntry, split_table
+from policies.rules_models import Entity, RulesFile, SubjectEntry, split_table
 
 
 def check(rules: RulesFile) -> list[Finding]:

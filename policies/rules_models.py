@@ -7,14 +7,11 @@ must agree between fields is in `rules_checks`, what the whole answers is in `ru
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     PlainSerializer,
     PlainValidator,
@@ -22,6 +19,7 @@ from pydantic import (
 from pydantic.json_schema import WithJsonSchema
 
 from policies.decision import Mode
+from policies.rules_budget import ProfileName, RoleBudget
 from policies.rules_columns import (
     COLUMN_RULE_SCHEMA,
     MASK_SCHEMA,
@@ -41,34 +39,13 @@ from policies.rules_errors import (
     invalid,
     looks_secret,
 )
+from policies.rules_fields import Fields
 from policies.subject import Value
 
-ProfileName = Literal["prod", "internal", "dev"]
-
-MAX_ROWS = 1_000_000
-MIN_TIME_MS, MAX_TIME_MS = 100, 600_000
-_TIME = re.compile(r"([0-9]{1,7})(ms|s|m)\Z")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,62}\Z")
 _SUBJECT_VALUE = re.compile(r"subject\.([A-Za-z_][A-Za-z0-9_]{0,62})\Z")
 _UNQUOTED = re.compile(r"[a-z_\u0080-\uffff][a-z0-9_$\u0080-\uffff]*\Z")
 
-
-@dataclass(frozen=True, slots=True)
-class Profile:
-    """Starting values. `sensitive`: what happens to a column that `defaults.mask_columns` covers
-    and its entity does not list."""
-
-    rows: int
-    time_ms: int
-    tenant_required: bool
-    sensitive: Literal["deny", "mask"]
-
-
-PROFILES: Final[dict[ProfileName, Profile]] = {
-    "prod": Profile(rows=100, time_ms=2_000, tenant_required=True, sensitive="deny"),
-    "internal": Profile(rows=500, time_ms=5_000, tenant_required=True, sensitive="mask"),
-    "dev": Profile(rows=1000, time_ms=10_000, tenant_required=False, sensitive="mask"),
-}
 
 DENY_COLUMNS: Final = (
     "*password*", "*secret*", "*token*", "*api_key*", "*apikey*", "*private_key*",
@@ -129,15 +106,6 @@ def _scalar(value: object) -> object:
     return value
 
 
-def _time(value: object) -> object:
-    found = _TIME.match(value) if isinstance(value, str) else None
-    if found is None:
-        raise invalid("must be a duration", "write a whole number and its unit, as 500ms, 2s or 1m")
-    if not MIN_TIME_MS <= milliseconds(str(value)) <= MAX_TIME_MS:
-        raise invalid("must be between 100ms and 10m")
-    return value
-
-
 def _predicate(text: str) -> str:
     if not text.strip() or "\0" in text:
         raise invalid("must not be empty", "write an SQL condition, or remove the line")
@@ -147,14 +115,6 @@ def _predicate(text: str) -> str:
 def _table(text: str) -> str:
     split_table(text)
     return text
-
-
-def milliseconds(duration: str) -> int:
-    """`500ms`, `2s`, `1m` in milliseconds."""
-    found = _TIME.match(duration)
-    if found is None:
-        raise ValueError(f"not a duration: {duration}")
-    return int(found[1]) * {"ms": 1, "s": 1000, "m": 60_000}[found[2]]
 
 
 def split_table(text: str) -> tuple[str, str]:
@@ -185,11 +145,6 @@ Scalar = Annotated[
     BeforeValidator(_scalar),
     WithJsonSchema({"type": ["string", "integer", "boolean"]}),
 ]
-Duration = Annotated[
-    str,
-    BeforeValidator(_time),
-    WithJsonSchema({"type": "string", "pattern": "^[0-9]{1,7}(ms|s|m)$"}),
-]
 MaskField = Annotated[
     Mask,
     PlainValidator(parse_mask),
@@ -204,15 +159,7 @@ ColumnField = Annotated[
 ]
 
 
-class _Fields(BaseModel):
-    """Settings of every model here: unknown fields are errors, nothing is converted or changed."""
-
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True
-    )
-
-
-class Owner(_Fields):
+class Owner(Fields):
     """Rows belong to one user: `column` must equal a value of the subject."""
 
     column: ColumnName
@@ -232,7 +179,7 @@ class Owner(_Fields):
         return self.equals.removeprefix("subject.")
 
 
-class Entity(_Fields):
+class Entity(Fields):
     """One table (or view) that may be seen. Every table not listed does not exist."""
 
     table: Annotated[str, AfterValidator(_table)] | None = None
@@ -255,7 +202,7 @@ class Entity(_Fields):
     then masks and hashes, then show."""
 
 
-class Capability(_Fields):
+class Capability(Fields):
     """A named permission."""
 
     select: tuple[Name, ...] = ()
@@ -264,16 +211,7 @@ class Capability(_Fields):
     """true: the entities of `select` may also be locked, by SELECT ... FOR UPDATE and FOR SHARE."""
 
 
-class RoleBudget(_Fields):
-    """Limits of one statement; absent ones come from the profile."""
-
-    rows: int | None = Field(default=None, ge=1, le=MAX_ROWS)
-    """Rows per statement."""
-    time: Duration | None = None
-    """Time per statement, as 500ms, 2s or 1m; from 100ms to 10m."""
-
-
-class Role(_Fields):
+class Role(Fields):
     """What its subjects can do, how strictly and how much."""
 
     can: tuple[Name, ...] = ()
@@ -285,7 +223,7 @@ class Role(_Fields):
     """Limits of one statement; a subject with several roles gets the largest."""
 
 
-class SubjectEntry(_Fields):
+class SubjectEntry(Fields):
     """One login and who it is. Its password or SCRAM verifier is never in this file."""
 
     login: Annotated[str, AfterValidator(_login)]
@@ -302,7 +240,7 @@ class SubjectEntry(_Fields):
     """More values for `owner` and `rows`, read there as subject.<name>."""
 
 
-class Defaults(_Fields):
+class Defaults(Fields):
     """Columns that are sensitive in every entity unless the entity lists them."""
 
     deny_columns: tuple[ColumnPattern, ...] = DENY_COLUMNS
@@ -311,7 +249,7 @@ class Defaults(_Fields):
     """Masks by name or glob. Profile prod denies these columns instead, until listed."""
 
 
-class RulesFile(_Fields):
+class RulesFile(Fields):
     """The rules of querywarden: what exists, who may do what, how a login becomes a subject."""
 
     version: Annotated[Literal[1], BeforeValidator(_version)]
@@ -332,7 +270,7 @@ class RulesFile(_Fields):
 
 # Fields of later versions, so that the refusal says so instead of "unknown field".
 _ANY = None
-_LEVELS: tuple[tuple[tuple[str | type[int] | None, ...], type[_Fields], frozenset[str]], ...] = (
+_LEVELS: tuple[tuple[tuple[str | type[int] | None, ...], type[Fields], frozenset[str]], ...] = (
     ((), RulesFile, frozenset()),
     (("entities", _ANY), Entity, frozenset({"key", "joins", "invariants"})),
     (("entities", _ANY, "owner"), Owner, frozenset()),
@@ -348,7 +286,7 @@ _LEVELS: tuple[tuple[tuple[str | type[int] | None, ...], type[_Fields], frozense
     (
         ("roles", _ANY, "budget"),
         RoleBudget,
-        frozenset({"bytes", "columns", "joins", "complexity", "cost", "scan_rows", "rate"}),
+        frozenset({"bytes", "cost", "scan_rows", "rate"}),
     ),
     (("subjects", int), SubjectEntry, frozenset({"jwt", "assume", "certificate"})),
     (("defaults",), Defaults, frozenset()),

@@ -14,6 +14,7 @@ from policies.lookups import Lookup
 from policies.places import PUT, Written
 from policies.rules import Budget
 from policies.subject import Subject
+from policies.syscat import SYSTEM_SCHEMAS
 from policies.views import PolicyView, Views
 
 
@@ -110,6 +111,7 @@ class Statement:
     fenced: bool = False
     capability: str = ""
     operation: str = "unknown"
+    complexity: int = 0  # the score of its parts
     rows: int | None = None  # the most rows the subject may have of this statement
     spare: int = 1  # rows asked for beyond them, which tell that there were more
     cap: int | None = None  # the same, when the result may exceed it and must be cut
@@ -118,6 +120,13 @@ class Statement:
     written: Written | None = None
     utility: bool = False  # decided by its kind alone; `output` is set by the step that read it
     _tokens: list[Token] | None = None
+
+    @property
+    def only_catalogs(self) -> bool:
+        """Whether it reads system catalogs and nothing else."""
+        return bool(self.uses) and all(
+            use.view.relation.schema in SYSTEM_SCHEMAS for use in self.uses
+        )
 
     @property
     def tokens(self) -> list[Token]:

@@ -10,7 +10,6 @@ from __future__ import annotations
 from policies.locks import locked
 from policies.reasons import UNSUPPORTED_SYNTAX, WRITE_DISABLED, Refusal
 from policies.statement import Statement
-from policies.syscat import SYSTEM_SCHEMAS
 
 # Introspection by drivers and ORMs reads whole catalogs; they hold nothing of the data.
 CATALOG_ROWS = 10_000
@@ -32,10 +31,7 @@ def authorize(statement: Statement) -> None:
             break
         needed.setdefault(capability)
     statement.capability = "+".join(needed)
-    only_catalogs = bool(statement.uses) and all(
-        use.view.relation.schema in SYSTEM_SCHEMAS for use in statement.uses
-    )
-    statement.rows = CATALOG_ROWS if only_catalogs else statement.budget.rows
+    statement.rows = CATALOG_ROWS if statement.only_catalogs else statement.budget.rows
 
 
 def _locked(statement: Statement) -> set[int]:

@@ -103,7 +103,8 @@ def decision_of(plan: Plan) -> str:
     """The record's word for a statement that runs."""
     facts = plan.facts
     changed = facts.rewritten_template and facts.rewritten_template != facts.sql_template
-    return "rewrite" if changed or facts.effects else "allow"
+    effects = any(effect.effect != "deny" for effect in facts.effects)  # deny: had it been enforced
+    return "rewrite" if changed or effects else "allow"
 
 
 class Session:

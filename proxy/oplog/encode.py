@@ -144,6 +144,7 @@ def _facts(facts: Facts) -> dict[str, Any]:
         "entities": facts.entities,
         "fields_read": facts.fields_read,
         "fingerprint": facts.fingerprint,
+        "complexity_score": facts.complexity_score,
         "sql_template": _short(facts.sql_template),
         "rewritten_template": _short(facts.rewritten_template),
         "policy_decisions": [

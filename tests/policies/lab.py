@@ -22,20 +22,25 @@ entities:
   gone: {shared: true, soft_delete: died}
   kinds: {shared: true, rows: "kind = subject.kind AND n > 0"}
   broken: {shared: true, columns: {vanished: deny}}
+  big: {shared: true, columns: {mail: {mask: "null"}, note: deny}}
+  items: {tenant: org}
   hidden: {visible: false}
   sums: {tenant: org}
   veiled: {shared: true, columns: {secret: deny}}
 capabilities:
   browse: {select: [t, s, own, gone, kinds, broken]}
+  huge: {select: [big, items]}
   numbers: {select: [s]}
   keep: {select: [t, own, sums, veiled], lock: true}
 roles:
-  reader: {can: [browse]}
+  reader: {can: [browse], budget: {joins: 100, complexity: 1000000, columns: 1000}}
+  clerk: {can: [browse, huge]}
   counter: {can: [numbers], budget: {rows: 5, time: 1s}}
   watched: {can: [browse], mode: observe}
-  keeper: {can: [browse, keep]}
+  keeper: {can: [browse, keep], budget: {joins: 100, complexity: 1000000}}
 subjects:
   - {login: ann, tenant: 1, user_id: 7, roles: [reader], attributes: {kind: "it's"}}
+  - {login: ray, tenant: 1, user_id: 7, roles: [clerk], attributes: {kind: "it's"}}
   - {login: bob, tenant: 2, user_id: 8, roles: [counter]}
   - {login: eve, tenant: 1, user_id: 9, roles: [watched]}
   - {login: kim, tenant: 1, user_id: 7, roles: [keeper]}
@@ -74,6 +79,27 @@ CATALOG = Catalog(
         Relation(20007, "public", "hidden", "r", _columns(("id", "integer"))),
         Relation(20008, "public", "sums", "v", _columns(("org", "integer"), ("n", "integer"))),
         Relation(20009, "public", "veiled", "r", _columns(("id", "integer"), ("secret", "text"))),
+        Relation(
+            20031, "public", "big", "p",
+            _columns(("id", "integer"), ("mail", "text"), ("note", "text"), ("x", "text"),
+                     ("other", "integer"), ("made", "date")),
+            primary_key=("id",),
+            row_estimate=10_000.0,
+            indexes=(Index(20301, "big_pkey", (1,), True, "id"),
+                     Index(20302, "big_mail", (2,), False, "mail"),
+                     Index(20303, "big_note", (3,), False, "note"),
+                     Index(20304, "big_lower", (4,), False, ""),
+                     Index(20305, "big_made", (6,), False, "made")),
+        ),
+        Relation(
+            20032, "public", "items", "r",
+            _columns(("id", "integer"), ("org", "integer"), ("big_id", "integer"),
+                     ("n", "integer")),
+            primary_key=("id",),
+            row_estimate=1_000_000.0,
+            indexes=(Index(20311, "items_pkey", (1,), True, "id"),
+                     Index(20312, "items_big", (3,), False, "big_id")),
+        ),
         Relation(1259, "pg_catalog", "pg_class", "r",
                  _columns(("oid", "oid"), ("relname", "name"), ("reltuples", "real"))),
         Relation(2604, "pg_catalog", "pg_attrdef", "r",

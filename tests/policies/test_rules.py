@@ -8,12 +8,9 @@ from typing import Any
 import pytest
 
 from policies.rules import Budget, RulesError, RuleSet, parse, parse_all
+from policies.rules_budget import PROFILES, milliseconds
 from policies.rules_columns import ColumnRule, Mask, parse_column_rule, written_column_rule
-from policies.rules_models import (
-    PROFILES,
-    milliseconds,
-    split_table,
-)
+from policies.rules_models import split_table
 from policies.subject import Subject
 
 SMALL = """\
@@ -85,26 +82,35 @@ def test_the_strictest_mode_wins(small: RuleSet, roles: list[str], mode: str) ->
 
 
 def test_the_largest_stated_budget_wins_else_the_profile(small: RuleSet) -> None:
-    assert small.budget(["support"]) == Budget(1000, 10_000)
-    assert small.budget(["watcher"]) == Budget(
-        200, 60_000
-    )  # below the profile: stated, so it holds
-    assert small.budget(["watcher", "support", "auditor"]) == Budget(5000, 60_000)
+    starting = Budget(1000, 10_000, 100, 3, 500, None, "support")
+    assert small.budget(["support"]) == starting
+    watcher = small.budget(["watcher"])
+    assert (watcher.rows, watcher.time_ms) == (200, 60_000)  # below the profile's, but stated
+    every = small.budget(["watcher", "support", "auditor"])
+    assert (every.rows, every.time_ms, every.joins) == (5000, 60_000, 3)
+    assert every.rule("rows") == "roles.auditor.budget.rows"
+    assert every.rule("joins") == "roles.watcher.budget.joins"
+
+
+def test_every_limit_of_a_role_holds() -> None:
+    role = "columns: 7, joins: 0, complexity: 50, indexed_from: 500"
+    rules = parse(f"version: 1\nroles: {{a: {{budget: {{{role}}}}}, b: {{}}}}", "r")
+    budget = rules.budget(["b", "a"])
+    assert (budget.columns, budget.joins, budget.complexity, budget.indexed_from) == (7, 0, 50, 500)
 
 
 @pytest.mark.parametrize(
-    ("profile", "rows", "time_ms", "tenant", "sensitive"),
+    ("profile", "limits", "tenant", "sensitive"),
     [
-        ("prod", 100, 2000, True, "deny"),
-        ("internal", 500, 5000, True, "mask"),
-        ("dev", 1000, 10_000, False, "mask"),
+        ("prod", (100, 2000, 40, 1, 100, 10_000), True, "deny"),
+        ("internal", (500, 5000, 80, 2, 200, 10_000), True, "mask"),
+        ("dev", (1000, 10_000, 100, 3, 500, None), False, "mask"),
     ],
 )
-def test_profiles(profile: Any, rows: int, time_ms: int, tenant: bool, sensitive: str) -> None:
+def test_profiles(profile: Any, limits: Any, tenant: bool, sensitive: str) -> None:
     values = PROFILES[profile]
-    assert (values.rows, values.time_ms) == (rows, time_ms)
     assert (values.tenant_required, values.sensitive) == (tenant, sensitive)
-    assert parse(f"version: 1\nprofile: {profile}", "r").budget([]) == Budget(rows, time_ms)
+    assert parse(f"version: 1\nprofile: {profile}", "r").budget([]) == Budget(*limits)
 
 
 def test_tables_of_entities(small: RuleSet) -> None:

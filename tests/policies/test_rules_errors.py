@@ -35,6 +35,7 @@ def entity(fields: str, profile: str = "prod") -> str:
         ("entities: {u: {tenent: a}}", (2, 16), "entities.u.tenent", "did you mean `tenant`?"),
         ("capabilities: {c: {update: {}}}", (2, 20), "capabilities.c.update", "not available"),
         ("roles: {r: {budget: {cost: 1}}}", (2, 22), "roles.r.budget.cost", "not available"),
+        ("roles: {r: {budget: {joins: -1}}}", (2, 29), "roles.r.budget.joins", "at least 0"),
         ("subjects: [{jwt: {}}]", (2, 13), "subjects[0].jwt", "not available in this version"),
         # types
         ("entities: []", (2, 1), "entities", "must be a set of names"),

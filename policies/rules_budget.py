@@ -1,0 +1,148 @@
+"""How much one statement may ask for: the profiles' starting values, what roles state, the sum.
+
+Knows numbers and where each was written; what they are compared with is in
+`policies.steps.budget` and, for what only running shows, in the session.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Final, Literal
+
+from pydantic import BeforeValidator, Field
+from pydantic.json_schema import WithJsonSchema
+
+from policies.rules_errors import invalid
+from policies.rules_fields import Fields
+
+ProfileName = Literal["prod", "internal", "dev"]
+
+MAX_ROWS = 1_000_000
+MAX_COLUMNS = 1664  # PostgreSQL's own for a result
+MAX_JOINS = 1000
+MAX_COMPLEXITY = 1_000_000
+MAX_INDEXED_FROM = 10**12
+MIN_TIME_MS, MAX_TIME_MS = 100, 600_000
+_TIME = re.compile(r"([0-9]{1,7})(ms|s|m)\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """Starting values. `sensitive`: what happens to a column that `defaults.mask_columns` covers
+    and its entity does not list."""
+
+    rows: int
+    time_ms: int
+    columns: int
+    joins: int
+    complexity: int
+    indexed_from: int | None
+    tenant_required: bool
+    sensitive: Literal["deny", "mask"]
+
+
+PROFILES: Final[dict[ProfileName, Profile]] = {
+    "prod": Profile(
+        rows=100, time_ms=2_000, columns=40, joins=1, complexity=100, indexed_from=10_000,
+        tenant_required=True, sensitive="deny",
+    ),
+    "internal": Profile(
+        rows=500, time_ms=5_000, columns=80, joins=2, complexity=200, indexed_from=10_000,
+        tenant_required=True, sensitive="mask",
+    ),
+    "dev": Profile(
+        rows=1000, time_ms=10_000, columns=100, joins=3, complexity=500, indexed_from=None,
+        tenant_required=False, sensitive="mask",
+    ),
+}  # fmt: skip
+
+
+def _time(value: object) -> object:
+    found = _TIME.match(value) if isinstance(value, str) else None
+    if found is None:
+        raise invalid("must be a duration", "write a whole number and its unit, as 500ms, 2s or 1m")
+    if not MIN_TIME_MS <= milliseconds(str(value)) <= MAX_TIME_MS:
+        raise invalid("must be between 100ms and 10m")
+    return value
+
+
+def milliseconds(duration: str) -> int:
+    """`500ms`, `2s`, `1m` in milliseconds."""
+    found = _TIME.match(duration)
+    if found is None:
+        raise ValueError(f"not a duration: {duration}")
+    return int(found[1]) * {"ms": 1, "s": 1000, "m": 60_000}[found[2]]
+
+
+Duration = Annotated[
+    str,
+    BeforeValidator(_time),
+    WithJsonSchema({"type": "string", "pattern": "^[0-9]{1,7}(ms|s|m)$"}),
+]
+
+
+class RoleBudget(Fields):
+    """Limits of one statement; absent ones come from the profile."""
+
+    rows: int | None = Field(default=None, ge=1, le=MAX_ROWS)
+    """Rows per statement."""
+    time: Duration | None = None
+    """Time per statement, as 500ms, 2s or 1m; from 100ms to 10m."""
+    columns: int | None = Field(default=None, ge=1, le=MAX_COLUMNS)
+    """Columns of the result; `*` and whole rows count as the visible columns they stand for."""
+    joins: int | None = Field(default=None, ge=0, le=MAX_JOINS)
+    """Joins of one statement, those of its subqueries included."""
+    complexity: int | None = Field(default=None, ge=1, le=MAX_COMPLEXITY)
+    """The highest score: 1, and for each column 1, condition 2, string match 3 more, IN 2 per item,
+    BETWEEN 2, join 10, ORDER BY item 1, subquery 10, window function 5, recursion 50, join
+    without a condition 100."""
+    indexed_from: int | None = Field(default=None, ge=1, le=MAX_INDEXED_FROM)
+    """Tables estimated to have this many rows or more need a condition on an indexed column. The
+    estimate is of the whole table, all tenants, as a power of ten: a refusal tells that much."""
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """Limits of one statement. None: there is no such limit. `stated_by`: the role that states a
+    limit's value, for those that do not come from the profile."""
+
+    rows: int
+    time_ms: int
+    columns: int
+    joins: int
+    complexity: int
+    indexed_from: int | None = None
+    role: str = ""
+    stated_by: tuple[tuple[str, str], ...] = ()
+
+    def rule(self, field: str) -> str:
+        """Where the limit is, or would be, written in the rules."""
+        role = dict(self.stated_by).get(field, self.role)
+        return f"roles.{role}.budget.{field}"
+
+
+def combine(profile: Profile, roles: Sequence[str], stated: Mapping[str, RoleBudget]) -> Budget:
+    """The largest limit any of these roles states, else the profile's. `stated`: known roles'."""
+    by: dict[str, str] = {}
+
+    def largest(field: str, starting: int | None) -> int | None:
+        found = None
+        for role in roles:
+            said = getattr(stated[role], field) if role in stated else None
+            value = milliseconds(said) if isinstance(said, str) else said
+            if value is not None and (found is None or value > found):
+                found, by[field] = value, role
+        return starting if found is None else found
+
+    return Budget(
+        rows=largest("rows", profile.rows) or profile.rows,
+        time_ms=largest("time", profile.time_ms) or profile.time_ms,
+        columns=largest("columns", profile.columns) or profile.columns,
+        joins=largest("joins", profile.joins) or 0,
+        complexity=largest("complexity", profile.complexity) or profile.complexity,
+        indexed_from=largest("indexed_from", profile.indexed_from),
+        role=next(iter(roles), ""),
+        stated_by=tuple(by.items()),
+    )
