@@ -51,8 +51,12 @@ def _is_large(source: Source, rows: int) -> bool:
 
 
 def indexed(view: PolicyView) -> tuple[str, ...]:
-    """The columns of a view that lead an index and are shown as they are, in table order."""
-    leading = {index.leading for index in view.relation.indexes}
+    """The columns of a view that lead an index and are shown as they are, in table order. What has
+    one value in the whole view may stand before it in the index, and narrows nothing itself."""
+    leading = set()
+    for index in view.relation.indexes:
+        keys = index.keys or (index.leading,)
+        leading.update([key for key in keys if key not in view.fixed][:1])
     return tuple(name for name in _plain(view) if name in leading)
 
 

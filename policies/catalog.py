@@ -34,6 +34,7 @@ class Index:
     columns: tuple[int, ...]
     unique: bool = False
     leading: str = ""  # name of the first plain key column, "" for an expression
+    keys: tuple[str, ...] = ()  # names of the key columns in order, up to the first expression
 
 
 @dataclass(frozen=True, slots=True)

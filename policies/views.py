@@ -44,7 +44,7 @@ class EntityError(ValueError):
 @dataclass(frozen=True)
 class PolicyView:
     """What one subject may see of one relation. `columns`: visible names, in table order;
-    `scoped`: whether rows are taken away."""
+    `scoped`: whether rows are taken away; `fixed`: columns that have one value in all its rows."""
 
     name: str
     relation: Relation
@@ -54,6 +54,7 @@ class PolicyView:
     conditions: tuple[str, ...]
     effects: tuple[PolicyEffect, ...] = ()
     capabilities: tuple[str, ...] = ()
+    fixed: tuple[str, ...] = ()
     _trees: dict[tuple[bool, bool], Node] = field(default_factory=dict, compare=False)
 
     @property
@@ -199,6 +200,7 @@ def _compile(
         conditions=tuple(condition for _, condition in conditions),
         effects=tuple(effects),
         capabilities=capabilities,
+        fixed=_fixed(rules.entities[name], subject),
     )
 
 
@@ -265,6 +267,13 @@ def _shown(column: Column) -> str:
     if column.type in LOOKUP_TYPES:
         return f"r.{quoted}::pg_catalog.oid AS {quoted}"
     return f"r.{quoted}"
+
+
+def _fixed(entity: Entity, subject: Subject) -> tuple[str, ...]:
+    """Columns the scopes compare with one value."""
+    owner = entity.owner
+    owned = owner.column if owner is not None and owner.holds_for(subject.roles) else None
+    return tuple(column for column in (entity.tenant, owned) if column is not None)
 
 
 def _conditions(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from itertools import takewhile
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import asyncpg
@@ -60,6 +61,7 @@ SELECT a.attrelid AS relation, a.attname::text AS name, a.attnum::int4 AS number
 _INDEXES = """
 SELECT i.indrelid AS relation, i.indexrelid AS oid, c.relname::text AS name,
        i.indisunique AS is_unique, i.indkey::int2[]::int4[] AS keys,
+       i.indnkeyatts::int4 AS width,
        ARRAY(SELECT DISTINCT d.refobjsubid FROM pg_depend d
               WHERE d.classid = 'pg_class'::regclass AND d.objid = i.indexrelid
                 AND d.refclassid = 'pg_class'::regclass AND d.refobjid = i.indrelid
@@ -256,6 +258,7 @@ async def _relations(connection: asyncpg.Connection) -> tuple[Relation, ...]:
                 columns=used,
                 unique=row["is_unique"],
                 leading=row["leading"],
+                keys=_key_names(row, columns[row["relation"]]),
             )
         )
     constraints: dict[int, list[Constraint]] = defaultdict(list)
@@ -289,6 +292,13 @@ async def _relations(connection: asyncpg.Connection) -> tuple[Relation, ...]:
         )
         for row in await connection.fetch(_RELATIONS)
     )
+
+
+def _key_names(row: asyncpg.Record, own: Sequence[Column]) -> tuple[str, ...]:
+    """Names of an index's key columns up to the first expression, whose attnum is 0."""
+    names = {column.number: column.name for column in own}
+    plain = takewhile(lambda number: number in names, row["keys"][: row["width"]])
+    return tuple(names[number] for number in plain)
 
 
 def _used(

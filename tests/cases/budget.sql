@@ -174,8 +174,17 @@ SELECT i.n FROM big b JOIN items i ON i.big_id = b.id WHERE b.id = 7
 >> LIMIT 101
 
 --# the scope of the view is no condition of the statement as ray
-SELECT n FROM items WHERE n = 3
+SELECT n FROM items
 !! QUERY_TOO_BROAD "items" is large and the statement has no condition on an indexed column of it 
+
+--# nor is it when said again as ray
+SELECT n FROM items WHERE org = 1
+!! QUERY_TOO_BROAD "items" is large and the statement has no condition on an indexed column of it 
+
+--# but a column behind the tenant in an index leads it as ray
+SELECT n FROM items WHERE n = 3
+>> SELECT n FROM (SELECT r."id", r."org", r."big_id", r."n" FROM "public"."items" r WHERE r."org" = '1') AS "items" WHERE n = 3
+>> LIMIT 101
 
 --# counting reads everything as ray
 SELECT count(*) FROM big

@@ -155,6 +155,8 @@ async def test_indexes_name_expression_and_predicate_columns(users: Relation) ->
     assert found["users_key"].columns == _numbers(users, "id", "tenant_id")
     assert found["users_key"].unique
     assert found["users_key"].leading == "id"
+    assert all(one.keys[:1] == ((one.leading,) if one.leading else ()) for one in found.values())
+    assert found["users_key"].keys == ("id", "tenant_id")
     assert found["users_lower"].columns == _numbers(users, "email", "level")
     assert not found["users_lower"].unique
     assert found["users_lower"].leading == ""
