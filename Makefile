@@ -10,13 +10,14 @@ export PIP_CONSTRAINT := constraints.txt
 export PIP_BUILD_CONSTRAINT := constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test lint bench clean
+.PHONY: help demo test lint bench oracle clean
 
 help:
 	@echo 'make demo    sample database, proxy and a guided tour (ARGS=--once: tour only)'
 	@echo 'make test    lint, types, import rules and all tests (ARGS: options for pytest)'
 	@echo 'make lint    lint, types and import rules only'
 	@echo 'make bench   decision and throughput benchmarks (ARGS: options for the benchmark)'
+	@echo 'make oracle  20,000 statements against the reference (ARGS="--seed 7 --count 2000")'
 	@echo 'make clean   remove the virtual environment and caches'
 
 demo: $(VENV)/ready-demo
@@ -33,6 +34,9 @@ lint: $(VENV)/ready-dev
 
 bench: $(VENV)/ready-dev
 	$(BIN)/python -m benchmarks $(ARGS)
+
+oracle: $(VENV)/ready-dev
+	$(BIN)/python -m tests.oracle $(ARGS)
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

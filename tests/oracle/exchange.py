@@ -1,0 +1,103 @@
+"""Put one statement to all three sides at once, in one of the forms drivers use."""
+
+from __future__ import annotations
+
+import struct
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tests.attacks.wire_client import (
+    BINARY,
+    TEXT,
+    Closed,
+    WireClient,
+    bind,
+    describe,
+    execute,
+    parse,
+    query,
+    sync,
+)
+from tests.oracle.answers import Answer, read
+from tests.oracle.grammar import Statement
+from tests.oracle.world import Door, World
+
+LOST = Answer(sqlstate="lost", message="the connection ended")
+_OIDS = {
+    "int": 20, "num": 1700, "text": 25, "bool": 16, "date": 1082, "time": 1184, "uuid": 2950,
+    "json": 3802, "ints": 1007, "texts": 1009, "limit": 20,
+}  # fmt: skip
+_BINARY: dict[str, Callable[[str], bytes]] = {
+    "int": lambda text: struct.pack("!q", int(text)),
+    "limit": lambda text: struct.pack("!q", int(text)),
+    "bool": lambda text: b"\x01" if text == "t" else b"\x00",
+    "text": str.encode,
+    "uuid": lambda text: uuid.UUID(text).bytes,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How a statement is sent. `declared`: parameters come with their types, in binary where we
+    can; `result`: TEXT or BINARY."""
+
+    extended: bool = False
+    declared: bool = False
+    result: int = TEXT
+
+
+def form_of(number: int, statement: Statement) -> Form:
+    """The form a statement of that number is sent in."""
+    if not statement.parameters:
+        return Form(extended=number % 4 == 0, result=BINARY if number % 8 == 0 else TEXT)
+    return Form(extended=True, declared=number % 5 == 0, result=BINARY if number % 2 else TEXT)
+
+
+def message(statement: Statement, text: str, form: Form) -> bytes:
+    """The bytes of a statement."""
+    if not form.extended:
+        return query(text)
+    kinds = [kind for kind, _ in statement.parameters]
+    types = [_OIDS.get(kind, 0) for kind in kinds] if form.declared else []
+    binary = [form.declared and kind in _BINARY for kind in kinds]
+    values = [
+        None if value is None else _BINARY[kind](value) if coded else value.encode()
+        for (kind, value), coded in zip(statement.parameters, binary, strict=True)
+    ]
+    parts = (
+        parse("", text, types), describe("S", ""),
+        bind("", "", values, formats=[int(b) for b in binary], result_formats=[form.result]),
+        describe("P", ""), execute(""), sync(),
+    )  # fmt: skip
+    return b"".join(parts)
+
+
+class Sides:
+    """A connection to each side of a world."""
+
+    def __init__(self, world: World) -> None:
+        self._doors = (world.proxy, world.views, world.tables)
+        self._clients = [door.connect() for door in self._doors]
+
+    def ask(self, statement: Statement, form: Form) -> list[Answer]:
+        """What the proxy, the views and the tables answer."""
+        texts = (statement.sql, statement.reference, statement.reference)
+        for client, text in zip(self._clients, texts, strict=True):
+            client.send(message(statement, text, form))
+            client.sent.clear()
+        return [self._receive(at, door) for at, door in enumerate(self._doors)]
+
+    def _receive(self, at: int, door: Door) -> Answer:
+        client: WireClient = self._clients[at]
+        try:
+            return read(client.until(b"Z"))
+        except (Closed, TimeoutError):
+            client.close()
+            self._clients[at] = door.connect()
+            return LOST
+
+    def close(self) -> None:
+        """Close the connections."""
+        for client in self._clients:
+            client.close()
