@@ -56,7 +56,7 @@ class Plan:
     """One statement ready to run.
 
     `sql` is the text for the upstream, UTF-8, without a trailing semicolon. When `cap` is set the
-    text asks for cap + 1 rows and the session hands out cap of them.
+    text asks for cap + 1 rows and the session hands out cap of them, of `most_bytes` together.
     `hints` maps an upstream SQLSTATE to a hint worth adding to it (visible columns for 42703).
     `written` says where its words stand in the client's text; None: nowhere.
     """
@@ -64,6 +64,7 @@ class Plan:
     sql: bytes
     facts: Facts
     cap: int | None = None
+    most_bytes: int | None = None
     returns_rows: bool = False
     forget: Forget | None = None
     hints: dict[str, str] = field(default_factory=dict)

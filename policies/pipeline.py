@@ -165,6 +165,7 @@ def _plan(raw: Raw, facts: Facts, subject: Subject, snapshot: Snapshot) -> Plan:
         sql=statement.output,
         facts=_facts_after(facts, statement),
         cap=statement.cap,
+        most_bytes=None if statement.only_catalogs else statement.budget.bytes,
         returns_rows=raw.kind in ("SelectStmt", "VariableShowStmt"),
         forget=statement.forget,
         hints=_hints(statement),

@@ -24,6 +24,7 @@ MAX_COLUMNS = 1664  # PostgreSQL's own for a result
 MAX_JOINS = 1000
 MAX_COMPLEXITY = 1_000_000
 MAX_INDEXED_FROM = 10**12
+MAX_BYTES = 10**12
 MIN_TIME_MS, MAX_TIME_MS = 100, 600_000
 _TIME = re.compile(r"([0-9]{1,7})(ms|s|m)\Z")
 
@@ -102,6 +103,9 @@ class RoleBudget(Fields):
     """Tables estimated to have this many rows or more need a condition on an indexed column. The
     estimate is of the whole table, all tenants, as a power of ten: a refusal tells that much."""
 
+    bytes: int | None = Field(default=None, ge=1, le=MAX_BYTES)
+    """Bytes of rows per statement, as they are on the wire; rows beyond it are left out."""
+
 
 @dataclass(frozen=True, slots=True)
 class Budget:
@@ -114,6 +118,7 @@ class Budget:
     joins: int
     complexity: int
     indexed_from: int | None = None
+    bytes: int | None = None
     role: str = ""
     stated_by: tuple[tuple[str, str], ...] = ()
 
@@ -143,6 +148,7 @@ def combine(profile: Profile, roles: Sequence[str], stated: Mapping[str, RoleBud
         joins=largest("joins", profile.joins) or 0,
         complexity=largest("complexity", profile.complexity) or profile.complexity,
         indexed_from=largest("indexed_from", profile.indexed_from),
+        bytes=largest("bytes", None),
         role=next(iter(roles), ""),
         stated_by=tuple(by.items()),
     )

@@ -286,7 +286,7 @@ _LEVELS: tuple[tuple[tuple[str | type[int] | None, ...], type[Fields], frozenset
     (
         ("roles", _ANY, "budget"),
         RoleBudget,
-        frozenset({"bytes", "cost", "scan_rows", "rate"}),
+        frozenset({"cost", "scan_rows", "rate"}),
     ),
     (("subjects", int), SubjectEntry, frozenset({"jwt", "assume", "certificate"})),
     (("defaults",), Defaults, frozenset()),

@@ -85,9 +85,9 @@ def upstream_error(fields: Fields, sent: Sent, text: bytes, hint: str = "") -> b
     return clean_fields(b"E", fields, hint, told.place)
 
 
-def cap_notice(cap: int) -> bytes:
-    """Tells that rows were left out."""
-    message = b"result capped at %d rows" % cap
+def cap_notice(limit: int, unit: bytes) -> bytes:
+    """Tells that rows were left out; `unit`: rows or bytes."""
+    message = b"result capped at %d %b" % (limit, unit)
     fields = (("S", b"NOTICE"), ("V", b"NOTICE"), ("C", b"01000"), ("M", message))
     return messages.NoticeResponse(fields).encode()
 

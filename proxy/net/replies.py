@@ -18,7 +18,7 @@ from proxy.net import answers, round_trips
 from proxy.net.results import Results
 from proxy.net.session import MOST_OWED, Session, Statement
 from proxy.wire import hygiene
-from proxy.wire.frames import MORE, UPSTREAM_RULES, FrameReader, skip
+from proxy.wire.frames import HEADER, MORE, UPSTREAM_RULES, FrameReader, skip
 from proxy.wire.ledger import (
     BIND,
     CLOSE,
@@ -138,28 +138,46 @@ class Replies(asyncio.Protocol):
     def _row(self, start: int, stop: int, count: int) -> None:
         entry, result = self._ledger.owed[0], self._result
         result.take_up(entry)
-        cap = self._cap(entry)
         more = count or 1
-        if cap is None or result.rows + more <= cap:
+        room = self._room(self._running(entry), start, stop, count)
+        if room == more:
             result.rows += more
             result.size += stop - start
             return
-        room = cap - result.rows
         cut = skip(self._buffer, start, room)
-        result.rows = cap
+        result.rows += room
         result.size += cut - start
         result.swallowed += more - room
         result.truncated = True
         self._replace(cut, stop)
 
-    def _cap(self, entry: Entry[Statement]) -> int | None:
+    def _room(self, plan: Plan | None, start: int, stop: int, count: int) -> int:
+        """How many of these rows the client may have; after one that is left out, none."""
+        result, more = self._result, count or 1
+        if result.truncated:
+            return 0
+        if plan is not None and plan.cap is not None:
+            more = min(more, plan.cap - result.rows)
+        if plan is None or plan.most_bytes is None:
+            return more
+        left = plan.most_bytes - result.size
+        if count and more == count and stop - start <= left:
+            return more
+        at = start
+        for fitting in range(more):
+            at += 1 + HEADER(self._buffer, at)[1]
+            if at - start > left:
+                return fitting
+        return more
+
+    def _running(self, entry: Entry[Statement]) -> Plan | None:
+        """The plan whose result this is."""
         statement = entry[2]
         if entry[0] == EXECUTE:
-            return statement.cap if statement is not None else None
+            return statement.plan if statement is not None else None
         if entry[0] != QUERY or statement is None:
             raise OutOfStep
-        plan = self._plan(statement)
-        return plan.cap if plan is not None else None
+        return self._plan(statement)
 
     def _plan(self, statement: Statement) -> Plan | None:
         """The plan of the Query's statement now being answered."""
@@ -193,20 +211,24 @@ class Replies(asyncio.Protocol):
         if self._buffer[start + _BODY] in _COUNTING_INITIALS:
             affected = _affected(self._buffer[start + _BODY : stop - 1])
         if result.truncated:
-            self._correct(start, stop)
+            self._correct(start, stop, plan)
         if self._ledger.phase is Phase.COPY_IN:
             self._ledger.phase = Phase.READY
         result.end(statement, plan, arrival, self._now, affected=affected)
         if plan is not None and plan.forget is not None:
             self._forget(plan.forget.what, plan.forget.name)
 
-    def _correct(self, start: int, stop: int) -> None:
+    def _correct(self, start: int, stop: int, plan: Plan | None) -> None:
         """Rows were left out: the tag must not count them, and the client is told."""
         tag = self._buffer[start + _BODY : stop - 1]
         verb, _, number = tag.rpartition(b" ")
         if verb in _RETURNING:
             tag = b"%b %d" % (verb, int(number) - self._result.swallowed)
-        notice = answers.cap_notice(self._result.rows)
+        rows = self._result.rows
+        if plan is None or plan.most_bytes is None or rows == plan.cap:
+            notice = answers.cap_notice(rows, b"rows")
+        else:
+            notice = answers.cap_notice(plan.most_bytes, b"bytes")
         self._replace(start, stop, notice, CommandComplete(tag).encode())
 
     def _forget(self, what: str, name: str | None) -> None:

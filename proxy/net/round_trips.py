@@ -187,6 +187,8 @@ def receive(session: Session, data: bytes) -> int:
         rows, complete, ready, count = shape
         if statement.cap is not None and count > statement.cap:
             break
+        if complete - rows > statement.most_bytes:
+            break
         if described and session.enforcing:
             whole = data[columns:rows]
             cleaned = hygiene.clean_columns(whole)

@@ -34,6 +34,8 @@ UNKNOWN: Final = Facts()
 # Answers one client may be owed before it is read from again. More than fit into the upstream's
 # own output buffer (8 kB), which it sends only when it is full or told to.
 MOST_OWED: Final = 16_384
+# More than any result can have: a limit for those without one.
+MOST_BYTES: Final = 1 << 62
 IN_TRANSACTION: Final = frozenset(b"TE")
 
 
@@ -69,13 +71,14 @@ class Gauges(Protocol):
 class Statement(Named):
     """An allowed text and the snapshot it was decided under: a Query's, or a prepared statement.
 
-    `plan`, `cap` and `decision` are those of its first statement, which is the only one when it is
-    prepared. `may_copy`: it may start a COPY, so what follows it must wait for its answer.
+    `plan`, `cap`, `most_bytes` and `decision` are those of its first statement, which is the only
+    one when it is prepared. `may_copy`: it may start a COPY, so what follows it must wait for its
+    answer.
     """
 
     __slots__ = (
-        "allow", "cached", "cap", "decide_seconds", "decision", "may_copy", "plan", "snapshot",
-        "text",
+        "allow", "cached", "cap", "decide_seconds", "decision", "may_copy", "most_bytes", "plan",
+        "snapshot", "text",
     )  # fmt: skip
 
     def __init__(
@@ -95,6 +98,8 @@ class Statement(Named):
         plan = allow.statements[0] if allow.statements else None
         self.plan: Plan | None = plan
         self.cap = plan.cap if plan else None
+        limit = plan.most_bytes if plan else None
+        self.most_bytes = MOST_BYTES if limit is None else limit
         self.decision = decision_of(plan) if plan else "allow"
         self.may_copy = allow.mode != "enforce" and b"copy" in allow.text.lower()
 

@@ -82,7 +82,7 @@ def test_the_strictest_mode_wins(small: RuleSet, roles: list[str], mode: str) ->
 
 
 def test_the_largest_stated_budget_wins_else_the_profile(small: RuleSet) -> None:
-    starting = Budget(1000, 10_000, 100, 3, 500, None, "support")
+    starting = Budget(1000, 10_000, 100, 3, 500, None, role="support")
     assert small.budget(["support"]) == starting
     watcher = small.budget(["watcher"])
     assert (watcher.rows, watcher.time_ms) == (200, 60_000)  # below the profile's, but stated

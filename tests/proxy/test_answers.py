@@ -66,4 +66,6 @@ def test_text_that_cannot_be_sent_is_made_fit() -> None:
 
 
 def test_the_cap_notice() -> None:
-    assert read(answers.cap_notice(100), NoticeResponse)["M"] == "result capped at 100 rows"
+    assert (
+        read(answers.cap_notice(100, b"rows"), NoticeResponse)["M"] == "result capped at 100 rows"
+    )
