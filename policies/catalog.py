@@ -52,7 +52,11 @@ class Constraint:
 
 @dataclass(frozen=True, slots=True)
 class Relation:
-    """A table, view, materialised view, partitioned or foreign table, of user or system schemas."""
+    """A table, view, materialised view, partitioned or foreign table, of user or system schemas.
+
+    `barrier`: a view with the option security_barrier. `reads`: (relation OID, attnum) of what a
+    view of a user schema is made of, 0 for a whole row.
+    """
 
     oid: int
     schema: str
@@ -63,6 +67,13 @@ class Relation:
     row_estimate: float = -1.0  # pg_class.reltuples
     indexes: tuple[Index, ...] = ()
     constraints: tuple[Constraint, ...] = ()
+    barrier: bool = False
+    reads: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def open_view(self) -> bool:
+        """Whether conditions on it may run on rows its own WHERE takes away."""
+        return self.kind == "v" and not self.barrier
 
     def column(self, name: str) -> Column | None:
         """The live column of that name, or None."""

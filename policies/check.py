@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from policies import views
 from policies.catalog import Catalog, Relation
 from policies.rules import RuleSet
+from policies.rules_models import Entity
 
 # Below this many rows a sequential scan costs less than the missing index.
 _LARGE = 10_000
@@ -49,7 +51,66 @@ def findings(rules: RuleSet, catalog: Catalog) -> tuple[Finding, ...]:
                     error=False,
                 )
             )
-    return (*errors, *warnings)
+    return (*errors, *warnings, *_views(rules, catalog))
+
+
+def _views(rules: RuleSet, catalog: Catalog) -> Iterator[Finding]:
+    """What to know of entities that are views: they run with their owner's rights, so nothing of
+    the rules for what they read holds inside them."""
+    by_oid = {relation.oid: relation for relation in catalog.relations}
+    tables = rules.entity_tables()
+    for table, name in tables.items():
+        relation = catalog.by_name.get(table)
+        if relation is None or relation.kind not in ("v", "m"):
+            continue
+        field, entity = f"entities.{name}", rules.entities[name]
+        behind = _behind(relation, by_oid)
+        scoped = [
+            tables[source.schema, source.name]
+            for source in behind
+            if _scopes(rules.entities.get(tables.get((source.schema, source.name), "")))
+        ]
+        if scoped and not _scopes(entity):
+            message = f"shows rows of every tenant: it is a view of {', '.join(scoped)}"
+            hint = "; give it the same scopes"
+            yield Finding(field, message + hint, error=False)
+        hidden = [
+            f"{tables[source.schema, source.name]}.{column.name}"
+            for source, numbers in behind.items()
+            if (source.schema, source.name) in tables
+            for column in source.columns
+            if column.number in numbers
+            and rules.column_rule(tables[source.schema, source.name], column.name).kind != "show"
+        ]
+        if hidden:
+            message = f"is a view that reads {', '.join(hidden)}, hidden or masked there"
+            yield Finding(field, message + "; say here what it may show of them", error=False)
+        if relation.open_view:
+            message = "is a view without security_barrier: conditions that might leak make"
+            yield Finding(field, f"{message} PostgreSQL read all of it first", error=False)
+
+
+def _behind(view: Relation, by_oid: dict[int, Relation]) -> dict[Relation, set[int]]:
+    """Relations a view is made of, through other views too, and the attnums it uses of each."""
+    found: dict[Relation, set[int]] = {}
+    pending = list(view.reads)
+    while pending:
+        oid, number = pending.pop()
+        source = by_oid.get(oid)
+        if source is None:
+            continue
+        if source not in found:
+            found[source] = set()
+            pending += source.reads
+        found[source].add(number)
+    return found
+
+
+def _scopes(entity: Entity | None) -> bool:
+    """Whether an entity has rows that not everybody sees."""
+    return entity is not None and bool(
+        entity.tenant or entity.owner or entity.soft_delete or entity.rows
+    )
 
 
 def _indexed(relation: Relation, column: str) -> bool:

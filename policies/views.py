@@ -64,8 +64,10 @@ class PolicyView:
 
     @property
     def scoped(self) -> bool:
-        """Whether some rows are not visible."""
-        return bool(self.conditions)
+        """Whether some rows are not visible: those the scopes take away, or a view of the database
+        whose own conditions may run after those of the statement."""
+        own = self.relation.open_view and self.relation.schema not in syscat.SYSTEM_SCHEMAS
+        return bool(self.conditions) or own
 
     def text(self, *, fenced: bool, only: bool) -> str:
         """The view as a SELECT. `only`: without the rows of inheriting tables.

@@ -40,10 +40,22 @@ _SCHEMAS = f"SELECT n.oid, n.nspname::text AS name FROM pg_namespace n WHERE {_U
 
 _RELATIONS = f"""
 SELECT c.oid, n.nspname::text AS schema, c.relname::text AS name, c.relkind::text AS kind,
-       c.reltuples::float8 AS reltuples
+       c.reltuples::float8 AS reltuples,
+       coalesce((SELECT bool_or(o.option_value::bool) FROM pg_options_to_table(c.reloptions) o
+                  WHERE o.option_name = 'security_barrier'), false) AS barrier
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
  WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND {_NO_TEMP}
  ORDER BY n.nspname COLLATE "C", c.relname COLLATE "C"
+"""
+
+# What a view's rule depends on; its own columns aside.
+_VIEWS = """
+SELECT r.ev_class AS relation, array_agg(DISTINCT d.refobjid::int8 << 16 | d.refobjsubid) AS reads
+  FROM pg_rewrite r
+  JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid
+       AND d.refclassid = 'pg_class'::regclass AND d.refobjid <> r.ev_class
+ WHERE r.ev_class >= 16384
+ GROUP BY 1
 """
 
 _COLUMNS = """
@@ -278,6 +290,10 @@ async def _relations(connection: asyncpg.Connection) -> tuple[Relation, ...]:
                 referenced=tuple(row["target_keys"]),
             )
         )
+    reads = {
+        row["relation"]: tuple((packed >> 16, packed & 0xFFFF) for packed in sorted(row["reads"]))
+        for row in await connection.fetch(_VIEWS)
+    }
     return tuple(
         Relation(
             oid=row["oid"],
@@ -289,6 +305,8 @@ async def _relations(connection: asyncpg.Connection) -> tuple[Relation, ...]:
             row_estimate=bucket(row["reltuples"]),
             indexes=tuple(indexes[row["oid"]]),
             constraints=tuple(constraints[row["oid"]]),
+            barrier=row["barrier"],
+            reads=reads.get(row["oid"], ()),
         )
         for row in await connection.fetch(_RELATIONS)
     )

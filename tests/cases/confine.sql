@@ -141,4 +141,22 @@ WITH s AS (SELECT 1) SELECT * FROM s TABLESAMPLE system(1)
 
 --# of a catalog
 SELECT relname FROM pg_class TABLESAMPLE system(3)
-!! UNSUPPORTED_SYNTAX "pg_catalog.pg_class" cannot be sampled: which of its rows are drawn depends on where rows and columns lie that you may not see
+!! UNSUPPORTED_SYNTAX "pg_catalog.pg_class" cannot be sampled: which of its rows are drawn depends on where rows and columns lie that you may not see 
+
+--# a view of the database is fenced like a scope: its own WHERE takes rows away
+--# as kim
+SELECT id FROM board WHERE lower(x) > 'a'
+>> SELECT id FROM (SELECT r."id", COALESCE(r."x", r."x") AS "x" FROM "public"."board" r OFFSET 0) AS "board" WHERE pg_catalog.lower(x) > 'a'
+>> LIMIT 101
+
+--# a comparison that cannot leak needs none
+--# as kim
+SELECT id FROM board WHERE id = 1
+>> SELECT id FROM (SELECT r."id", r."x" FROM "public"."board" r) AS "board" WHERE id = 1
+>> LIMIT 101
+
+--# nor does a view that is a security barrier itself
+--# as kim
+SELECT id FROM walled WHERE lower(x) > 'a'
+>> SELECT id FROM (SELECT r."id", r."x" FROM "public"."walled" r) AS "walled" WHERE pg_catalog.lower(x) > 'a'
+>> LIMIT 101

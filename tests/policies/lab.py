@@ -26,12 +26,14 @@ entities:
   items: {tenant: org}
   hidden: {visible: false}
   sums: {tenant: org}
+  board: {shared: true}
+  walled: {shared: true}
   veiled: {shared: true, columns: {secret: deny}}
 capabilities:
   browse: {select: [t, s, own, gone, kinds, broken]}
   huge: {select: [big, items]}
   numbers: {select: [s]}
-  keep: {select: [t, own, sums, veiled], lock: true}
+  keep: {select: [t, own, sums, veiled, board, walled], lock: true}
 roles:
   reader: {can: [browse], budget: {joins: 100, complexity: 1000000, columns: 1000}}
   clerk: {can: [browse, huge]}
@@ -101,6 +103,10 @@ CATALOG = Catalog(
                      Index(20312, "items_big", (3,), False, "big_id"),
                      Index(20313, "items_n", (2, 4), False, "org", ("org", "n"))),
         ),
+        Relation(20010, "public", "board", "v", _columns(("id", "integer"), ("x", "text")),
+                 reads=((20001, 1), (20001, 5))),
+        Relation(20011, "public", "walled", "v", _columns(("id", "integer"), ("x", "text")),
+                 barrier=True, reads=((20010, 1),)),
         Relation(1259, "pg_catalog", "pg_class", "r",
                  _columns(("oid", "oid"), ("relname", "name"), ("reltuples", "real"))),
         Relation(2604, "pg_catalog", "pg_attrdef", "r",

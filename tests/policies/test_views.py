@@ -94,6 +94,25 @@ def test_check_warns_of_a_superuser_and_a_missing_index() -> None:
     assert any('no index starts with "org"' in line for line in said)
 
 
+def test_check_warns_of_views_that_go_around_the_rules_of_what_they_read() -> None:
+    said = {(f.field, f.message) for f in check.findings(SNAPSHOT.rules, CATALOG) if not f.error}
+    shared = {
+        field for field, message in said if "rows of every tenant: it is a view of t" in message
+    }
+    assert shared == {"entities.board", "entities.walled"}  # walled through board
+    hidden = {field for field, message in said if "t.secret" in message}
+    assert hidden == shared
+    fenced = {field for field, message in said if "without security_barrier" in message}
+    assert fenced == {"entities.board", "entities.sums"}
+
+
+def test_a_view_of_the_database_is_scoped_by_its_own_conditions() -> None:
+    views = {view.name: view for view in SNAPSHOT.views(subject("kim"))}
+    assert views["board"].scoped and not views["board"].conditions
+    assert not views["walled"].scoped and not views["s"].scoped
+    assert views["walled"].whole and not views["t"].whole and not views["veiled"].whole
+
+
 def test_catalog_objects_seen_follow_the_columns_seen() -> None:
     sight = SNAPSHOT.views(subject()).sight
     assert 20101 in sight.indexes  # on id

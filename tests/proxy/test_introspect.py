@@ -39,6 +39,7 @@ ALTER TABLE shop.users DROP COLUMN gone;
 CREATE INDEX users_lower ON shop.users (lower(email)) WHERE level = 'paid';
 CREATE INDEX users_score_plain ON shop.users (score);
 CREATE VIEW public.paid AS SELECT id, email FROM shop.users WHERE level = 'paid';
+CREATE VIEW public.walled WITH (security_barrier) AS SELECT u FROM shop.users u, public.paid;
 CREATE MATERIALIZED VIEW public.totals AS SELECT count(*) AS n FROM shop.users;
 CREATE TABLE public.events (id bigint, at date) PARTITION BY RANGE (at);
 CREATE TABLE public.events_2024 PARTITION OF public.events
@@ -116,6 +117,7 @@ async def test_relations_of_all_kinds_and_system_ones(catalog: Catalog) -> None:
         ("public", "orgs"): "r",
         ("shop", "users"): "r",
         ("public", "paid"): "v",
+        ("public", "walled"): "v",
         ("public", "totals"): "m",
         ("public", "events"): "p",
         ("public", "events_2024"): "r",
@@ -207,6 +209,21 @@ async def test_functions_and_operators_of_users(catalog: Catalog) -> None:
     assert {"pg_typeof", "row_to_json"} <= catalog.record_functions
     assert {"lower", "pg_sleep", "by_text"} <= catalog.functions
     assert catalog.user_operators == {"=~="}
+
+
+async def test_views_say_what_they_read_and_whether_they_are_barriers(
+    catalog: Catalog, users: Relation
+) -> None:
+    paid, walled = catalog.find("public", "paid"), catalog.find("public", "walled")
+    assert paid is not None and walled is not None
+    assert paid.open_view and not walled.open_view and not users.open_view
+    assert {number for oid, number in paid.reads if oid == users.oid} == set(
+        _numbers(users, "id", "email", "level")
+    )
+    assert (users.oid, 0) in walled.reads and {oid for oid, _ in walled.reads} == {
+        users.oid,
+        paid.oid,
+    }
 
 
 async def test_sizes_are_rounded_so_traffic_does_not_make_a_new_catalog(catalog: Catalog) -> None:
