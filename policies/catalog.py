@@ -105,8 +105,9 @@ class Catalog:
     Column.type. `user_functions`: names of functions outside pg_catalog and information_schema
     that come with no extension; `functions`: names of all functions; `record_functions`: those
     of them callable as `row.name` (one argument of a row or any type).
+    `system_functions`: names of the functions PostgreSQL itself brings, the same in every database.
     `user_operators`: operator names defined outside pg_catalog and by no extension.
-    `builtin_types`: names of types in pg_catalog.
+    `builtin_types`: names of types in pg_catalog, row types left out.
     """
 
     server_version: int  # e.g. 180000
@@ -119,6 +120,7 @@ class Catalog:
     functions: frozenset[str] = frozenset()
     user_functions: frozenset[str] = frozenset()
     record_functions: frozenset[str] = frozenset()
+    system_functions: frozenset[str] = frozenset()
     user_operators: frozenset[str] = frozenset()
     role: str = ""
     role_is_superuser: bool = False

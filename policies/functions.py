@@ -161,8 +161,16 @@ LOOKUP_TYPES: dict[str, str] = {
     "regoper": "system",
     "regoperator": "system",
     "regcollation": "system",
+    "regdictionary": "system",
     "regnamespace": "schema",
 }
+
+# `'english'::regconfig` is what these take; anywhere else it would print names as regclass does.
+SEARCH_TYPE = "regconfig"
+SEARCHING = _words("""
+    json_to_tsvector jsonb_to_tsvector phraseto_tsquery plainto_tsquery to_tsquery to_tsvector
+    ts_headline websearch_to_tsquery
+""")
 
 # Functions whose result is of a look-up type.
 LOOKUP_RESULTS = frozenset({"pg_typeof", "pg_partition_ancestors"})

@@ -119,9 +119,11 @@ SELECT t.oid, n.nspname::text AS schema, t.typname::text AS name, t.typtype::tex
  ORDER BY t.oid
 """
 
+# Row types of system catalogs are left out: '(16500,...)'::pg_aggregate prints a function's name.
 _BUILTIN_TYPES = """
-SELECT t.typname::text AS name FROM pg_type t
+SELECT t.typname::text AS name FROM pg_type t LEFT JOIN pg_type e ON e.oid = t.typelem
  WHERE t.typnamespace = 'pg_catalog'::regnamespace
+   AND t.typtype <> 'c' AND e.typtype IS DISTINCT FROM 'c'
 """
 
 # bool_and: when two operators share name and operand types, all of them must be leakproof, since
@@ -155,6 +157,7 @@ SELECT p.proname::text AS name,
                AND (p.proargtypes[0] IN (SELECT oid FROM takes_row)
                     OR (p.pronargs = 1 AND p.provariadic IN (SELECT oid FROM takes_row)))
        ) AS takes_row,
+       bool_or(n.nspname = 'pg_catalog' AND p.oid < 16384) AS system,
        bool_or(NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass
                               AND d.objid = p.oid AND d.deptype = 'e')
                AND {_USER}) AS own
@@ -234,6 +237,7 @@ async def _read(connection: asyncpg.Connection) -> Catalog:
         functions=_names(functions),
         user_functions=_names(row for row in functions if row["own"]),
         record_functions=_names(row for row in functions if row["takes_row"]),
+        system_functions=_names(row for row in functions if row["system"]),
         user_operators=_names(await connection.fetch(_OPERATORS)),
         role=about["role"],
         role_is_superuser=about["superuser"],

@@ -20,14 +20,18 @@ from policies.functions import (
     LOOKUP_TYPES,
     REFUSED_TYPES,
     SAMPLING,
+    SEARCH_TYPE,
+    SEARCHING,
     SETTING_READERS,
     SETTING_WRITERS,
     SIZED,
 )
 from policies.grammar import Node, Scope
 from policies.lookups import constant_text, function_name
+from policies.other_dialects import instead
 from policies.reasons import (
     FUNCTION_NOT_ALLOWED,
+    FUNCTION_NOT_FOUND,
     OPERATOR_NOT_ALLOWED,
     STATEMENT_NOT_ALLOWED,
     TYPE_NOT_ALLOWED,
@@ -53,6 +57,9 @@ _NODES = frozenset(
 _WRITES = {"InsertStmt": "INSERT", "UpdateStmt": "UPDATE", "DeleteStmt": "DELETE"}
 
 
+_CLOSED_TYPES = REFUSED_TYPES | LOOKUP_TYPES.keys() | {SEARCH_TYPE}
+
+
 def read(statement: Statement) -> None:
     """Fill `statement.reading`; refuse what is not known."""
     _collect(statement)
@@ -62,6 +69,7 @@ def read(statement: Statement) -> None:
         _check_function(node, parts, statement)
     _check_attributes(statement)
     casts = {id(cast["typeName"]) for cast in statement.reading.casts}
+    casts -= _misplaced(statement)
     for type_name in statement.reading.types:
         check_type(type_name, id(type_name) in casts, statement)
 
@@ -153,11 +161,20 @@ def _check_function(node: Node, parts: tuple[str, ...], statement: Statement) ->
         return  # a computed name is guarded
     if name in SETTING_WRITERS and len(given) == 3 and _may_set(given, statement):
         return
-    raise Refusal(
-        FUNCTION_NOT_ALLOWED,
-        f"function {'.'.join(parts)} is not allowed",
-        "use built-in functions that compute from their arguments",
-    )
+    raise _no_function(parts, statement)
+
+
+def _no_function(parts: tuple[str, ...], statement: Statement) -> Refusal:
+    """What is PostgreSQL's own is not allowed; anything else does not exist, whether or not the
+    database has it, so that the answer tells nothing."""
+    name, written = function_name(parts), ".".join(parts)
+    if name in statement.catalog.system_functions or parts[0] == "information_schema":
+        return Refusal(
+            FUNCTION_NOT_ALLOWED,
+            f"function {written} is not allowed",
+            "use built-in functions that compute from their arguments",
+        )
+    return Refusal(FUNCTION_NOT_FOUND, f"function {written}(...) does not exist", instead(name))
 
 
 def _may_set(given: list[Node], statement: Statement) -> bool:
@@ -187,6 +204,23 @@ def _check_size(name: str, node: Node) -> None:
             FUNCTION_NOT_ALLOWED,
             f"function {name} is allowed only with a constant length of at most {LONGEST}",
         )
+
+
+def _misplaced(statement: Statement) -> set[int]:
+    """Type names of casts to regconfig that are no plain argument of a function that wants one."""
+    proper = {
+        id(argument["TypeCast"])
+        for node, parts in statement.reading.functions
+        if function_name(parts) in SEARCHING
+        for argument in node.get("args", [])[:1]
+        if "TypeCast" in argument
+    }
+    return {
+        id(cast["typeName"])
+        for cast in statement.reading.casts
+        if grammar.names(cast["typeName"].get("names", []))[-1:] == (SEARCH_TYPE,)
+        and (id(cast) not in proper or constant_text(cast["arg"]) is None)
+    }
 
 
 def _note_source(node: Node, statement: Statement) -> None:
@@ -289,12 +323,17 @@ def check_type(node: Node, cast: bool, statement: Statement) -> None:
         raise Refusal(UNSUPPORTED_SYNTAX, "%TYPE and SETOF are not supported here")
     name = parts[-1]
     if len(parts) == 1 or parts[0] == "pg_catalog":
-        if name in LOOKUP_TYPES:
+        if name in LOOKUP_TYPES or name == SEARCH_TYPE:
             if cast:
-                return  # judged with its operand, by the step that resolves names
-            raise Refusal(TYPE_NOT_ALLOWED, f"type {name} may be used in casts only")
+                return  # judged with its operand, here or by the step that resolves names
+            place = (
+                "for the first argument of a text search function"
+                if name == SEARCH_TYPE
+                else "in casts"
+            )
+            raise Refusal(TYPE_NOT_ALLOWED, f"type {name} may be used only {place}")
         # Every type has an array type, whose own name is the type's behind an underscore.
-        refused = {name, name.removeprefix("_")} & (REFUSED_TYPES | LOOKUP_TYPES.keys())
+        refused = {name, name.removeprefix("_")} & _CLOSED_TYPES
         if name in statement.catalog.builtin_types and not refused:
             return
     for known in statement.catalog.types:

@@ -5,7 +5,15 @@ SELECT DISTINCT ON (id) id, CASE WHEN id > 1 THEN 'a' ELSE 'b' END, ARRAY[1, 2],
 
 --# unknown functions
 SELECT peek(1)
-!! FUNCTION_NOT_ALLOWED function peek is not allowed 
+!! FUNCTION_NOT_FOUND function peek(...) does not exist 
+
+--# of a function of the database and of nothing the answer is the same
+SELECT public.peek(1)
+!! FUNCTION_NOT_FOUND function public.peek(...) does not exist 
+
+--# of other databases
+SELECT year(now())
+!! FUNCTION_NOT_FOUND function year(...) does not exist 
 
 --# functions that wait
 SELECT pg_catalog.pg_sleep(1)
@@ -21,7 +29,7 @@ SELECT current_query()
 
 --# functions of another schema
 SELECT public.lower('x')
-!! FUNCTION_NOT_ALLOWED function public.lower is not allowed 
+!! FUNCTION_NOT_FOUND function public.lower(...) does not exist 
 
 --# a built-in function the database overloads
 SELECT upper('x')
@@ -154,7 +162,7 @@ SELECT (1).regclass
 
 --# look-up types only where they can be guarded
 SELECT * FROM jsonb_to_record('{}') AS r(a regclass)
-!! TYPE_NOT_ALLOWED type regclass may be used in casts only 
+!! TYPE_NOT_ALLOWED type regclass may be used only in casts 
 
 --# a literal that goes on behind a comment
 SELECT 'a' -- b
@@ -193,3 +201,12 @@ SELECT '{c}'::pg_catalog._refcursor
 SELECT '{1}'::_int4
 >> SELECT '{1}'::_int4
 >> LIMIT 101
+
+--# text search configurations where a function wants one
+SELECT to_tsvector('english'::regconfig, a) FROM t
+>> SELECT pg_catalog.to_tsvector('english'::regconfig, a) FROM (SELECT r."id", r."org", r."a", NULL::text AS "mail", r."n", r."mood" FROM "public"."t" r WHERE r."org" = '1') AS "t"
+>> LIMIT 101
+
+--# and nowhere else, for they print names of what has that number
+SELECT COALESCE('16390', 'english'::regconfig)
+!! TYPE_NOT_ALLOWED type regconfig may be used only for the first argument of a text search function 

@@ -118,10 +118,13 @@ CATALOG = Catalog(
         UserType(16501, "public", "rank", "e"),
         UserType(16502, "public", "t", "c", relation=20001),
     ),
+    system_functions=frozenset(
+        "pg_sleep upper lower repeat query_to_xml current_query set_config".split()
+    ),
     functions=frozenset("pg_sleep peek upper lower regclass".split()),
     builtin_types=frozenset(
         "int4 int8 int2 text varchar bool date jsonb oid regclass regtype numeric json float8 "
-        "interval timestamptz _int4 _regclass _refcursor".split()
+        "interval timestamptz regconfig _int4 _regclass _refcursor".split()
     ),
     leakproof=frozenset(
         (sign, one, one) for sign in ("=", "<>", "<", "<=", ">", ">=") for one in _COMPARABLE

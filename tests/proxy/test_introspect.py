@@ -10,6 +10,7 @@ import asyncpg
 import pytest
 
 from policies.catalog import Catalog, Relation
+from policies.other_dialects import INSTEAD
 from proxy.introspect import CatalogError, bucket, place, read_catalog
 from proxy.testing import EmbeddedPostgres
 
@@ -262,3 +263,12 @@ def test_a_place_never_shows_a_password() -> None:
     assert place("postgresql://u:secret@db:6000/shop") == "db:6000/shop"
     assert place("postgresql://u@/shop?host=/tmp/x") == "/tmp/x:5432/shop"
     assert place("postgresql://u@host:notaport/shop") == "the upstream"
+
+
+async def test_what_postgresql_itself_brings(catalog: Catalog) -> None:
+    assert {"lower", "pg_sleep", "pg_read_file"} <= catalog.system_functions
+    assert not {name for name in catalog.system_functions if name.startswith("by_")}
+    assert "pg_aggregate" not in catalog.builtin_types
+    assert "_pg_aggregate" not in catalog.builtin_types
+    # a hint for a name PostgreSQL has would never be seen
+    assert [name for name in INSTEAD if name in catalog.system_functions] == []
