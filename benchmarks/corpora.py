@@ -9,13 +9,14 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import postgast
 
-from policies.catalog import Catalog, Column, Relation
+from policies.catalog import FIRST_NORMAL_OID, Catalog, Column, Relation
 from policies.rules import RuleSet, parse
 from policies.subject import Subject
 
@@ -68,6 +69,43 @@ def relations(texts: Iterable[str]) -> set[tuple[str, str]]:
     return found
 
 
+def _named(tree: Any, *types: str) -> Iterator[str]:
+    """Texts of literals cast to one of these types: `'users'::regclass`."""
+    for _, node in postgast.walk(tree):
+        if type(node).__name__ != "TypeCast" or _last(node.type_name.names) not in types:
+            continue
+        if node.arg.a_const.HasField("sval"):
+            yield node.arg.a_const.sval.sval
+
+
+def _last(names: Any) -> str:
+    return names[-1].string.sval if len(names) else ""
+
+
+def looked_up(texts: Iterable[str]) -> tuple[set[tuple[str, str]], set[int]]:
+    """Relations the statements look up by name, as (schema, name), and by number."""
+    names, numbers = set(), set()
+    for text in texts:
+        for named in _named(postgast.parse(text), "regclass"):
+            parts = named.split(".")
+            if named.isdigit():
+                numbers.add(int(named))
+            elif len(parts) <= 2 and all(re.fullmatch(r"[a-z_]\w*", part) for part in parts):
+                names.add((parts[0] if len(parts) == 2 else "public", parts[-1]))
+    return names, numbers
+
+
+def names_nothing(text: str, system: Catalog) -> bool:
+    """Whether a statement names a type, or looks up a function, that no PostgreSQL has: one that
+    the database of whoever wrote it had."""
+    tree = postgast.parse(text)
+    types = {_last(n.names) for _, n in postgast.walk(tree) if type(n).__name__ == "TypeName"}
+    if types - system.builtin_types - {""}:
+        return True
+    found = _named(tree, "regproc", "regprocedure")
+    return any(re.sub(r"\(.*", "", name) not in system.system_functions for name in found)
+
+
 def reads_own_tables(text: str, system: Catalog) -> bool:
     """Whether a statement reads any relation that is not a system one."""
     known = {relation.name for relation in system.relations}
@@ -78,26 +116,29 @@ def permissive(texts: list[str], system: Catalog) -> tuple[RuleSet, Catalog]:
     """Rules and a catalog for these statements: each relation they name that `system` (the catalog
     of an empty database) does not have exists, belongs to a tenant and may be read."""
     known = {r.name for r in system.relations if r.schema in SYSTEM}
+    named, numbers = looked_up(texts)
+    numbers = {number for number in numbers if number >= FIRST_NORMAL_OID}
     wanted = sorted(
         (schema, name)
-        for schema, name in relations(texts)
+        for schema, name in relations(texts) | named
         if schema not in SYSTEM and not (schema == "public" and name in known)
     )
     catalog = Catalog(
         **{
             **{field: getattr(system, field) for field in Catalog.__dataclass_fields__},
-            "relations": (*system.relations, *_tables(wanted)),
+            "relations": (*system.relations, *_tables(wanted, sorted(numbers))),
             "search_path": ("public",),
         }
     )
     return parse(json.dumps(_rules(wanted)), "permissive.yaml"), catalog
 
 
-def _tables(wanted: Iterable[tuple[str, str]]) -> Iterator[Relation]:
+def _tables(wanted: list[tuple[str, str]], numbers: list[int]) -> Iterator[Relation]:
+    """Tables of these names; the first bear the numbers that are looked up."""
     plain = [("id", "bigint", 20), ("tenant_id", "bigint", 20), ("name", "text", 25)]
     for at, (schema, name) in enumerate(wanted):
         yield Relation(
-            oid=_FIRST_OID + at,
+            oid=numbers[at] if at < len(numbers) else _FIRST_OID + at,
             schema=schema,
             name=name,
             kind="r",

@@ -6,6 +6,9 @@ client's own bytes at those places, so nothing it would spell differently can ch
 
 from __future__ import annotations
 
+import re
+from bisect import bisect_left
+
 from sqlglot import exp
 from sqlglot.dialects.dialect import Dialect
 from sqlglot.errors import SqlglotError
@@ -49,14 +52,22 @@ def plain(text: bytes) -> str:
 
     Parameters become numbers, unusual operators a minus, strings of any kind plain ones, comments
     and samplings blanks, `TABLE x` the equally long `FROM  x`, `ONLY (x)` loses its brackets,
-    functions sqlglot knows lose their names; letters outside ASCII become `x`. The result has the
-    same structure at the same byte offsets; it is never sent.
+    functions sqlglot knows lose their names, clauses that name no relation are left out; letters
+    outside ASCII become `x`. The result has the same structure at the same byte offsets; it is
+    never sent.
     """
     out = bytearray(text)
     tokens = _without_samples(out, grammar.tokens(text))
+    _blank_clauses(out, tokens)
+    brackets = ""
     for at, token in enumerate(tokens):
         start, end, name = token.start, token.end, token.name
+        if out[start:end].isspace():
+            continue
         following = tokens[at + 1].name if at + 1 < len(tokens) else ""
+        if name in _BRACKETS:
+            opened = name in ("ASCII_40", "ASCII_91")
+            brackets = brackets + _BRACKETS[name] if opened else brackets[:-1]
         match name:
             case "PARAM":
                 out[start] = ord("1")
@@ -65,9 +76,17 @@ def plain(text: bytes) -> str:
             case "SCONST" | "USCONST" | "BCONST" | "XCONST":
                 if name == "SCONST" and _is_typed(tokens, at):
                     _blank_type(out, tokens, at)
+                elif name == "SCONST" and at > 0 and tokens[at - 1].name in _OTHER_TYPES:
+                    _blank_name(out, tokens, at - 1)  # box '(0,0,1,1)'
                 out[start:end] = b"'" + b"x" * (end - start - 2) + b"'"
             case "SQL_COMMENT" | "C_COMMENT":
                 _blank(out, token)
+            case "ESCAPE" | "SIMILAR" if following != "TO":  # LIKE x ESCAPE y
+                out[start:end] = b"-".ljust(end - start)
+            case "NORMALIZED":  # IS NFC NORMALIZED
+                out[start:end] = b"NULL".ljust(end - start)
+                if tokens[at - 1].name not in ("IS", "NOT"):
+                    _blank(out, tokens[at - 1])
             case "ICONST" | "FCONST":
                 out[start:end] = b"1" * (end - start)
             case "TABLE" if at == 0 or tokens[at - 1].name != "IDENT":
@@ -76,6 +95,12 @@ def plain(text: bytes) -> str:
                 _blank_brackets(out, tokens, at + 1)
             case "ASCII_91" if following == "ASCII_93":  # the empty brackets of an array type
                 out[start] = out[tokens[at + 1].start] = ord(" ")
+            case "VALUE_P" | "DEFAULT" if "(" in brackets:  # JSON_OBJECT(key VALUE value)
+                out[start:end] = b",".ljust(end - start)
+            case "ASCII_58" if brackets[-1:] == "(":  # JSON_OBJECT(key: value)
+                out[start] = ord(",")
+            case _ if name.startswith("JSON") and following == "ASCII_40":
+                out[start:end] = b"x" * (end - start)
             case "IDENT" if following == "ASCII_40" and _checked(text[start:end]):
                 out[start:end] = b"x" * (end - start)
             case _:
@@ -113,10 +138,21 @@ def _closing(tokens: list[grammar.Token], at: int) -> int:
     return len(tokens) - 1
 
 
+_BRACKETS = {"ASCII_40": "(", "ASCII_41": ")", "ASCII_91": "[", "ASCII_93": "]"}
+
+
 def _blank(out: bytearray, token: grammar.Token) -> None:
     out[token.start : token.end] = b" " * (token.end - token.start)
 
 
+def _blank_name(out: bytearray, tokens: list[grammar.Token], at: int) -> None:
+    """Blank the name that ends at token `at`, and its schema."""
+    first = at - 2 if at > 1 and tokens[at - 1].name == "ASCII_46" else at
+    for token in tokens[first : at + 1]:
+        _blank(out, token)
+
+
+_OTHER_TYPES = frozenset({"IDENT", "TEXT_P", "NAME_P", "JSON", "XML_P"})
 _TYPE_WORDS = frozenset(
     """
     BIT CHAR_P CHARACTER DEC DECIMAL_P DOUBLE_P FLOAT_P INTERVAL NATIONAL NCHAR NUMERIC PRECISION
@@ -141,6 +177,42 @@ def _blank_type(out: bytearray, tokens: list[grammar.Token], at: int) -> None:
         while after < len(tokens) and tokens[after].name in _UNITS:
             _blank(out, tokens[after])
             after += 1
+
+
+# Clauses that name no relation and that sqlglot may not know, as names of tokens in a row.
+_NAME = r" (?!ASCII_)[A-Z]\w*"
+_LIST = rf"{_NAME}(?: ASCII_44{_NAME}){{0,50}}"
+_CLAUSES = tuple(
+    re.compile(pattern)
+    for pattern in (
+        rf"(?P<clause> SEARCH (?:DEPTH|BREADTH) FIRST_P BY{_LIST} SET{_NAME})(?= )",
+        rf"(?P<clause> CYCLE{_LIST} SET{_NAME}(?: TO \w+ DEFAULT \w+)? USING{_NAME})(?= )",
+        rf" USING ASCII_40{_LIST} ASCII_41(?P<clause> AS{_NAME})(?= )",
+        r"(?P<clause> USING (?:ASCII_60|ASCII_62|LESS_EQUALS|GREATER_EQUALS|Op))(?= )",
+        r"(?P<clause> (?:NULL_P|ABSENT) ON NULL_P)(?= )",
+        rf"(?P<clause> FORMAT(?:_LA)? JSON(?: ENCODING{_NAME})?)(?= )",
+        r"(?P<clause> (?:WITH|WITH_LA|WITHOUT|WITHOUT_LA) UNIQUE(?: KEYS)?)(?= )",
+        rf"(?P<clause> RETURNING{_NAME}(?: ASCII_40 ICONST ASCII_41)?(?: ASCII_91 ASCII_93)?)(?= )",
+        r"(?P<clause> (?:ERROR_P|NULL_P|EMPTY_P|EMPTY_P ARRAY|EMPTY_P OBJECT_P|TRUE_P|FALSE_P"
+        r"|UNKNOWN) ON (?:EMPTY_P|ERROR_P))(?= )",
+        r"(?P<clause> ON (?:EMPTY_P|ERROR_P))(?= )",
+        r"(?P<clause> (?:WITH|WITHOUT)(?: CONDITIONAL| UNCONDITIONAL)?(?: ARRAY)? WRAPPER)(?= )",
+        r"(?P<clause> (?:KEEP|OMIT) QUOTES(?: ON SCALAR STRING_P)?)(?= )",
+    )
+)
+
+
+def _blank_clauses(out: bytearray, tokens: list[grammar.Token]) -> None:
+    names, starts = "", []
+    for token in tokens:
+        starts.append(len(names))
+        names += f" {token.name}"
+    names += " "
+    for pattern in _CLAUSES:
+        for found in pattern.finditer(names):
+            first = bisect_left(starts, found.start("clause"))
+            for token in tokens[first : first + found["clause"].count(" ")]:
+                _blank(out, token)
 
 
 def _checked(name: bytes) -> bool:

@@ -16,12 +16,15 @@ from policies import dialect, grammar
 from policies.reasons import UNSUPPORTED_SYNTAX, Refusal
 from policies.statement import Site, Statement
 
+_STAR = re.compile(rb"\s*\*")  # FROM t *: with the inheriting tables, as without it
 _ONLY = re.compile(rb"\bONLY\s*\(?\s*\Z", re.IGNORECASE)
 
 
 def parse(statement: Statement) -> None:
     """Fill `statement.sites`."""
     text = statement.text
+    if not statement.reading.relations:
+        return  # nothing to find: no edit needs a place in sqlglot's tree
     wanted = sorted(relation.place for relation in statement.reading.relations)
     if text.isascii() and b"$" not in text:
         sites = _sites(text, text.decode())
@@ -72,4 +75,6 @@ def _site(text: bytes, place: int, end: int, table: exp.Table) -> Site:
         start = before.start()
         if b"(" in before[0]:
             end = text.find(b")", end) + 1
+    elif (star := _STAR.match(text, end)) is not None:
+        end = star.end()
     return Site(place, start, end, table)

@@ -53,3 +53,28 @@ SELECT interval '1' day, double precision '1.5', date '2024-01-01', timestamp wi
 >> SELECT interval '1' day, double precision '1.5', date '2024-01-01', timestamp with time zone '2024-01-01' FROM (SELECT r."id", r."x" FROM "public"."s" r) AS "s"
 >> LIMIT 101
 
+
+--# ORDER BY with an operator, an alias of USING, the star of inheriting tables
+SELECT * FROM s * JOIN gone USING (id) AS j ORDER BY x USING >, j.id USING <
+>> SELECT * FROM (SELECT r."id", r."x" FROM "public"."s" r) AS "s" JOIN (SELECT r."id", r."died" FROM "public"."gone" r WHERE r."died" IS NULL) AS "gone" USING (id) AS j ORDER BY x USING >, j.id USING <
+>> LIMIT 101
+
+--# SEARCH and CYCLE
+WITH RECURSIVE g(id) AS (SELECT id FROM s UNION ALL SELECT s.id FROM s, g WHERE s.id = g.id) SEARCH DEPTH FIRST BY id SET seq CYCLE id SET c TO true DEFAULT false USING path SELECT * FROM g
+>> WITH RECURSIVE g(id) AS (SELECT id FROM (SELECT r."id", r."x" FROM "public"."s" r) AS "s" UNION ALL SELECT s.id FROM (SELECT r."id", r."x" FROM "public"."s" r) AS "s", g WHERE s.id = g.id) SEARCH DEPTH FIRST BY id SET seq CYCLE id SET c TO true DEFAULT false USING path SELECT * FROM g
+>> LIMIT 101
+
+--# SQL/JSON
+SELECT JSON_OBJECT('a': x, 'b' VALUE id ABSENT ON NULL RETURNING jsonb), JSON_ARRAYAGG(id ORDER BY id RETURNING jsonb), JSON_VALUE(x::jsonb, '$.a' RETURNING int4 DEFAULT 1 ON EMPTY ERROR ON ERROR) FROM s
+>> SELECT JSON_OBJECT('a': x, 'b' VALUE id ABSENT ON NULL RETURNING jsonb), JSON_ARRAYAGG(id ORDER BY id RETURNING jsonb), JSON_VALUE(x::jsonb, '$.a' RETURNING int4 DEFAULT 1 ON EMPTY ERROR ON ERROR) FROM (SELECT r."id", r."x" FROM "public"."s" r) AS "s"
+>> LIMIT 101
+
+--# a query inside JSON_ARRAY
+SELECT JSON_ARRAY(SELECT id FROM s RETURNING jsonb)
+>> SELECT JSON_ARRAY(SELECT id FROM (SELECT r."id", r."x" FROM "public"."s" r) AS "s" RETURNING jsonb)
+>> LIMIT 101
+
+--# literals with their type in front, words about text
+SELECT numeric '1', pg_catalog.text 'a', x IS NFC NORMALIZED, x LIKE 'a' ESCAPE 'b', substring(x SIMILAR 'a' ESCAPE '#') FROM s
+>> SELECT numeric '1', pg_catalog.text 'a', x IS NFC NORMALIZED, x LIKE 'a' ESCAPE 'b', substring(x SIMILAR 'a' ESCAPE '#') FROM (SELECT r."id", r."x" FROM "public"."s" r) AS "s"
+>> LIMIT 101
