@@ -20,10 +20,12 @@ class Scope:
 
     ctes: Names = frozenset()
     levels: tuple[Mapping[str, str], ...] = ()
+    around: Message | None = None  # the innermost of these SELECTs
 
     def inside(self, select: Message) -> Scope:
         """Within a SELECT, its WITH clause seen already."""
-        return replace(self, levels=(dict(given(select.from_clause)), *self.levels))
+        levels = (dict(given(select.from_clause)), *self.levels)
+        return replace(self, levels=levels, around=select)
 
     def owner(self, name: str) -> str | None:
         """The schema written where the nearest FROM item of that name stands."""

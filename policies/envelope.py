@@ -46,7 +46,7 @@ def enclose(outer: Statement, cover: Cover, steps: Sequence[Step]) -> None:
     after = f"\n{cover.after}" if cover.after else ""
     outer.output = cover.before.encode() + inner.output + after.encode()
     prove_envelope(outer, inner)
-    outer.reading, outer.uses, outer.fenced = inner.reading, inner.uses, inner.fenced
+    outer.reading, outer.uses, outer.fences = inner.reading, inner.uses, inner.fences
     outer.capability, outer.rows, outer.cap = inner.capability, inner.rows, inner.cap
     outer.written = _written(outer, inner, len(cover.before.encode()), len(after.encode()))
 

@@ -1,24 +1,28 @@
-"""Whether a statement's conditions could see a row before the scopes removed it.
+"""Which relations of a statement must be fenced, and which of their columns made opaque.
 
 PostgreSQL flattens a derived table and orders conditions by cost, so a cheap leaky condition of
-the statement may run on rows of other tenants (measured: error texts print them). It cannot when
-every condition is a comparison the catalog calls leakproof over plain columns and constants. What
-is not recognised here as harmless needs the fence.
+the statement may run on rows of other tenants before the scopes remove them (measured: error texts
+print them). It also runs such conditions on the most common values of a column, which are of all
+tenants, while it plans. A comparison that the catalog calls leakproof over plain columns and
+constants can do neither harm. Every other condition *touches* the columns it names: their
+relations are fenced and these columns are no plain columns to the planner.
+
+What cannot be followed here touches everything.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterator, Mapping
 
 from policies import grammar
 from policies.catalog import Catalog
 from policies.functions import AGGREGATES
 from policies.grammar import Node
+from policies.origins import Names, Origin, Untraceable, arms, output_names, outputs
 from policies.views import PolicyView
 
 _COMPARISONS = frozenset({"=", "<>", "<", "<=", ">", ">="})
-_NEGATED = {"AEXPR_BETWEEN", "AEXPR_NOT_BETWEEN", "AEXPR_BETWEEN_SYM", "AEXPR_NOT_BETWEEN_SYM"}
+_BETWEEN = {"AEXPR_BETWEEN", "AEXPR_NOT_BETWEEN", "AEXPR_BETWEEN_SYM", "AEXPR_NOT_BETWEEN_SYM"}
 # The grammar's names for types -> format_type()'s.
 _WRITTEN = {
     "int2": "smallint",
@@ -35,77 +39,155 @@ _WRITTEN = {
     "timetz": "time with time zone",
 }
 _UNKNOWN = "unknown"  # an untyped literal or parameter takes the other side's type
-_AGGREGATE = "aggregate"  # conditions on it cannot move below the grouping
+_COMPUTED = "computed"  # an aggregate or window: conditions on it cannot move below it
 
 
-def needed(node: Node, views: Iterable[PolicyView], catalog: Catalog) -> bool:
-    """Whether the statement's scoped relations must be fenced. `node`: its SelectStmt."""
-    return not _Conditions(node, views, catalog).harmless()
+def touched(
+    node: Node, views: Mapping[int, PolicyView], catalog: Catalog
+) -> dict[int, frozenset[str]]:
+    """Scoped relations that must be fenced, and their columns that a leaky condition names.
+
+    `node`: the statement's SelectStmt; `views`: the policy view of each RangeVar, by its id().
+    """
+    found = _Conditions(node, views, catalog).touched()
+    return {
+        place: view.plain if found is None else frozenset(found[place]) & view.plain
+        for place, view in views.items()
+        if view.scoped and (found is None or place in found)
+    }
 
 
 class _Conditions:
     """The conditions of one statement and what is known of the names in them."""
 
-    def __init__(self, node: Node, views: Iterable[PolicyView], catalog: Catalog) -> None:
+    def __init__(self, root: Node, views: Mapping[int, PolicyView], catalog: Catalog) -> None:
         self._leakproof = catalog.leakproof
-        self._root = node
-        # Types a bare column name may have: those of every relation read, and of inner results.
-        self._types: dict[str, set[str]] = {}
-        for view in views:
+        self._root = root
+        self._views = views
+        self._names = Names(root, views)
+        # Types a name may have that is not direct; None for one that is computed in a leaky way.
+        self._types: dict[str, set[str] | None] = {}
+        for view in views.values():
             for column in view.relation.columns:
-                self._types.setdefault(column.name, set()).add(column.type)
+                kinds = self._types.setdefault(column.name, set())
+                if kinds is not None:
+                    kinds.add(column.type)
+        # Columns that an equality makes one: PostgreSQL derives conditions among all of them.
+        self._equal: list[set[Origin]] = []
 
-    def harmless(self) -> bool:
-        """Whether every condition is recognised as one that cannot leak."""
-        if self._renames():
-            return False
-        selects = list(_selects(self._root))
-        if not all(self._inner_targets(s) for s in selects if s is not self._root):
-            return False
-        for select in selects:
-            where, having = select.get("whereClause"), select.get("havingClause")
-            if where is not None and not self._safe(where):
-                return False
-            if having is not None and not self._safe(having):
-                return False
+    def touched(self) -> dict[int, set[str]] | None:
+        """Columns that leaky conditions name, by relation; None for everything."""
+        if self._names.renamed:
+            return None
+        try:
+            self._type_outputs()
+            touching: set[Origin] = set()
+            for condition in self._conditions():
+                self._note_equality(condition)
+                if not self._safe(condition):
+                    touching |= self._named(condition)
+            for names in self._using():
+                same = {(p, c) for c in names for p, v in self._views.items() if c in v.columns}
+                self._equal.append(same)
+                if not all(self._comparable("=", self._of(c), self._of(c)) for c in names):
+                    touching |= same
+        except Untraceable:
+            return None
+        found: dict[int, set[str]] = {}
+        for place, column in self._closed(touching):
+            found.setdefault(place, set()).add(column)
+        return found
+
+    # What conditions there are.
+
+    def _conditions(self) -> Iterator[Node]:
+        """Every top-level conjunct of every WHERE, HAVING and ON."""
+        for key, value in grammar.walk({"SelectStmt": self._root}):
+            if key in ("whereClause", "havingClause", "quals"):
+                yield from conjuncts(value)
+
+    def _using(self) -> Iterator[tuple[str, ...]]:
         for key, join in grammar.walk(self._root):
-            if key != "JoinExpr":
-                continue
-            if join.get("isNatural"):
-                return False
-            if "quals" in join and not self._safe(join["quals"]):
-                return False
-            for name in grammar.names(join.get("usingClause", [])):
-                if not self._comparable("=", self._types.get(name), self._types.get(name)):
-                    return False
-        return True
+            if key == "JoinExpr":
+                if join.get("isNatural"):
+                    raise Untraceable
+                if "usingClause" in join:
+                    yield grammar.names(join["usingClause"])
 
-    def _inner_targets(self, select: Node) -> bool:
-        """Inner results must be plain, for a condition on them may be moved onto their source."""
-        for target in select.get("targetList", []):
-            result = target["ResTarget"]
-            types = self._operand(result["val"], inner=True)
-            if types is None:
-                return False
-            if "name" in result:
-                self._types.setdefault(result["name"], set()).update(types)
-            elif types == {_AGGREGATE}:
-                function = grammar.names(result["val"]["FuncCall"]["funcname"])[-1]
-                self._types.setdefault(function, set()).add(_AGGREGATE)
-        return all(
-            self._operand(value) is not None
-            for row in select.get("valuesLists", [])
-            for value in row["List"]["items"]
-        )
+    def _named(self, condition: Node) -> set[Origin]:
+        """The columns a condition names. Raises Untraceable when it names none."""
+        found: set[Origin] = set()
+        for key, value in grammar.walk(condition):
+            if key == "ColumnRef":
+                if "A_Star" in value["fields"][-1]:
+                    raise Untraceable
+                found.update(self._names.origins(grammar.names(value["fields"])))
+        if not found:
+            raise Untraceable  # how often it runs may depend on any row
+        return found
 
-    def _renames(self) -> bool:
-        """Whether names may stand for other columns than those that carry them in the catalog."""
-        for key, value in grammar.walk(self._root):
-            if key in ("colnames", "aliascolnames", "coldeflist"):
-                return True
-            if key == "RangeFunction" and value.get("alias", {}).get("aliasname") in self._types:
-                return True
-        return False
+    def _note_equality(self, condition: Node) -> None:
+        node = condition.get("A_Expr", {})
+        if node.get("kind") != "AEXPR_OP" or grammar.names(node["name"])[-1:] != ("=",):
+            return
+        same: set[Origin] = set()
+        for side in ("lexpr", "rexpr"):
+            column = node.get(side, {}).get("ColumnRef")
+            if column is None or "A_Star" in column["fields"][-1]:
+                return
+            try:
+                same.update(self._names.origins(grammar.names(column["fields"])))
+            except Untraceable:
+                return
+        self._equal.append(same)
+
+    def _closed(self, origins: set[Origin]) -> set[Origin]:
+        """With everything an equality makes the same."""
+        found, grew = set(origins), True
+        while grew:
+            grew = False
+            for same in self._equal:
+                if found & same and not same <= found:
+                    found |= same
+                    grew = True
+        return found
+
+    # What inner results hold: a condition on them may be moved onto their source.
+
+    def _type_outputs(self) -> None:
+        pending = []
+        for select in outputs(self._root):
+            several = select.get("op", "SETOP_NONE") != "SETOP_NONE"
+            for arm in arms(select):
+                for target in arm.get("targetList", []):
+                    result = target["ResTarget"]
+                    if several and self._operand(result["val"], inner=True) is None:
+                        raise Untraceable  # columns of the arms go by position
+                    pending.append(result)
+                for row in arm.get("valuesLists", []):
+                    if any(self._operand(value) is None for value in row["List"]["items"]):
+                        raise Untraceable
+        grew = True
+        while grew:
+            grew = False
+            for result in pending:
+                types = self._operand(result["val"], inner=True)
+                for name in output_names(result) or ():
+                    if self._add_types(name, types):
+                        grew = True
+
+    def _add_types(self, name: str, types: set[str] | None) -> bool:
+        known = self._types.setdefault(name, set())
+        if known is None:
+            return False
+        if types is None:
+            self._types[name] = None
+            return True
+        before = len(known)
+        known |= types
+        return len(known) > before
+
+    # What is harmless.
 
     def _safe(self, condition: Node) -> bool:
         ((kind, node),) = condition.items()
@@ -126,20 +208,41 @@ class _Conditions:
                 return False
 
     def _safe_sublink(self, node: Node) -> bool:
-        if any(key == "lockingClause" for key, _ in grammar.walk(node)):
-            return False  # run for a foreign row it would lock what that row leads to
+        """Whether a subquery can neither fail nor be told from another that has the same rows."""
+        select = node["subselect"].get("SelectStmt", {})
+        if not self._clean(select):
+            return False
         if node["subLinkType"] == "EXISTS_SUBLINK":
-            return True  # its own conditions are looked at with all others
+            return True
         if node["subLinkType"] != "ANY_SUBLINK" or grammar.names(node.get("operName", [])) not in (
             (),
             ("=",),
         ):
             return False
-        targets = node["subselect"]["SelectStmt"].get("targetList", [])
+        targets = select.get("targetList", [])
         if len(targets) != 1:
             return False
-        left = self._operand(node["testexpr"])
-        return self._comparable("=", left, self._operand(targets[0]["ResTarget"]["val"]))
+        return self._compared("=", node["testexpr"], targets[0]["ResTarget"]["val"])
+
+    def _clean(self, select: Node) -> bool:
+        if select.keys() - _CLEAN_CLAUSES or select.get("op") != "SETOP_NONE":
+            return False
+        targets = [target["ResTarget"]["val"] for target in select.get("targetList", [])]
+        groups = select.get("groupClause", [])
+        if any(self._operand(value, inner=True) in (None, {_COMPUTED}) for value in targets):
+            return False
+        return (
+            all("ColumnRef" in group for group in groups)
+            and all(map(self._clean_source, select.get("fromClause", [])))
+            and all(self._safe(select[key]) for key in _CONDITION_CLAUSES if key in select)
+        )
+
+    def _clean_source(self, source: Node) -> bool:
+        if "JoinExpr" in source:
+            join = source["JoinExpr"]
+            inner = self._clean_source(join["larg"]) and self._clean_source(join["rarg"])
+            return inner and ("quals" not in join or self._safe(join["quals"]))
+        return "RangeVar" in source
 
     def _safe_comparison(self, node: Node) -> bool:
         if not any(key in ("ColumnRef", "SubLink", "FuncCall") for key, _ in grammar.walk(node)):
@@ -147,10 +250,10 @@ class _Conditions:
         kind, operator = node["kind"], grammar.names(node["name"])
         if "lexpr" not in node:
             return False
-        left, right = self._operand(node["lexpr"]), node["rexpr"]
-        if kind in _NEGATED:
+        left, right = node["lexpr"], node["rexpr"]
+        if kind in _BETWEEN:
             return all(
-                self._comparable(sign, left, self._operand(bound))
+                self._compared(sign, left, bound)
                 for sign in ("<=", ">=", "<", ">")
                 for bound in right["List"]["items"]
             )
@@ -158,30 +261,29 @@ class _Conditions:
             return False
         match kind:
             case "AEXPR_OP" | "AEXPR_DISTINCT" | "AEXPR_NOT_DISTINCT":
-                return self._comparable(operator[0], left, self._operand(right))
+                return self._compared(operator[0], left, right)
             case "AEXPR_IN":
-                items = right["List"]["items"]
-                return all(self._comparable(operator[0], left, self._operand(i)) for i in items)
+                return all(self._compared(operator[0], left, i) for i in right["List"]["items"])
             case "AEXPR_OP_ANY" | "AEXPR_OP_ALL":
                 return self._array_of_constants(operator[0], left, right)
             case _:
                 return False
 
-    def _array_of_constants(self, operator: str, left: set[str] | None, array: Node) -> bool:
+    def _array_of_constants(self, operator: str, left: Node, array: Node) -> bool:
         if "TypeCast" in array:
             cast = array["TypeCast"]
-            element = _type_written(cast["typeName"])
+            element = type_written(cast["typeName"])
             inner = cast["arg"]
             if not cast["typeName"].get("arrayBounds") or not (
                 "A_Const" in inner or "ParamRef" in inner
             ):
                 return False
-            return self._comparable(operator, left, {element})
+            return self._comparable(operator, self._operand(left), {element})
         if "ParamRef" in array or "A_Const" in array:
-            return self._comparable(operator, left, {_UNKNOWN})
+            return self._comparable(operator, self._operand(left), {_UNKNOWN})
         if "A_ArrayExpr" in array:
             items = array["A_ArrayExpr"].get("elements", [])
-            return all(self._comparable(operator, left, self._operand(i)) for i in items)
+            return all(self._compared(operator, left, item) for item in items)
         return False
 
     def _operand(self, node: Node, inner: bool = False) -> set[str] | None:
@@ -191,7 +293,7 @@ class _Conditions:
             case "ColumnRef":
                 if "A_Star" in value["fields"][-1]:
                     return set() if inner else None
-                return self._types.get(grammar.names(value["fields"])[-1])
+                return self._column_types(grammar.names(value["fields"]))
             case "ParamRef":
                 return {_UNKNOWN}
             case "A_Const":
@@ -203,24 +305,58 @@ class _Conditions:
             case "TypeCast":
                 if "A_Const" in value["arg"] or "ParamRef" in value["arg"]:
                     bounds = value["typeName"].get("arrayBounds")
-                    return None if bounds else {_type_written(value["typeName"])}
+                    return None if bounds else {type_written(value["typeName"])}
                 return None
-            case "FuncCall" if _is_aggregate(value):
-                return {_AGGREGATE}  # computed from rows the scopes have left
+            case "FuncCall" if _is_computed(value):
+                return {_COMPUTED}  # from rows the scopes have left
             case _:
                 return None
+
+    def _column_types(self, parts: tuple[str, ...]) -> set[str] | None:
+        try:
+            origins = self._names.origins(parts)
+        except Untraceable:
+            unknown = not parts or self._names.functions.intersection(parts[-2:])
+            return None if unknown else self._of(parts[-1])
+        columns = (self._views[place].relation.column(name) for place, name in origins)
+        return {column.type for column in columns if column is not None}
+
+    def _of(self, name: str) -> set[str] | None:
+        return self._types.get(name)
+
+    def _compared(self, operator: str, left: Node, right: Node) -> bool:
+        """Whether comparing two operands leaks nothing. What is computed from rows may meet
+        constants only: a column beside it would be looked at before its own scopes."""
+        one, other = self._operand(left), self._operand(right)
+        if one is None or other is None:
+            return False
+        for types, partner, beside in ((one, other, right), (other, one, left)):
+            if _COMPUTED in types and partner != {_COMPUTED} and "ColumnRef" in beside:
+                return False
+        return self._comparable(operator, one, other)
 
     def _comparable(self, operator: str, left: set[str] | None, right: set[str] | None) -> bool:
         """Whether every pair of types has a leakproof operator of that name."""
         if left is None or right is None:
             return False
-        return all(self._pair(operator, one, other) for one in left for other in right)
+        return all(comparable(self._leakproof, operator, a, b) for a in left for b in right)
 
-    def _pair(self, operator: str, one: str, other: str) -> bool:
-        if _AGGREGATE in (one, other) or one == other == _UNKNOWN:
-            return True
-        one, other = (other if one == _UNKNOWN else one), (one if other == _UNKNOWN else other)
-        return (operator, _base(one), _base(other)) in self._leakproof
+
+_CONDITION_CLAUSES = ("whereClause", "havingClause")
+# Clauses of a subquery that only pick rows or plain columns of them.
+_CLEAN_CLAUSES = frozenset(
+    "targetList fromClause whereClause groupClause havingClause op limitOption".split()
+)
+
+
+def comparable(
+    leakproof: frozenset[tuple[str, str, str]], operator: str, one: str, other: str
+) -> bool:
+    """Whether comparing values of these types leaks nothing."""
+    if _COMPUTED in (one, other) or one == other == _UNKNOWN:
+        return True
+    one, other = (other if one == _UNKNOWN else one), (one if other == _UNKNOWN else other)
+    return (operator, _base(one), _base(other)) in leakproof
 
 
 def _base(type_name: str) -> str:
@@ -228,18 +364,21 @@ def _base(type_name: str) -> str:
     return "text" if type_name == "character varying" else type_name
 
 
-def _type_written(node: Node) -> str:
+def type_written(node: Node) -> str:
+    """A TypeName's type as format_type() would write it, when it is a built-in one."""
     parts = grammar.names(node.get("names", []))
     return _WRITTEN.get(parts[-1], parts[-1]) if parts else ""
 
 
-def _selects(node: Any) -> Iterable[Node]:
-    """Every SELECT of a statement: the root, subqueries, WITH queries, arms of set operations."""
-    yield node
-    for key, value in grammar.walk(node):
-        if key in ("SelectStmt", "larg", "rarg"):
-            yield value
+def conjuncts(condition: Node) -> Iterator[Node]:
+    """The conditions a condition demands all of."""
+    expression = condition.get("BoolExpr", {})
+    if expression.get("boolop") == "AND_EXPR":
+        for part in expression["args"]:
+            yield from conjuncts(part)
+    else:
+        yield condition
 
 
-def _is_aggregate(call: Node) -> bool:
-    return grammar.names(call["funcname"])[-1] in AGGREGATES and "over" not in call
+def _is_computed(call: Node) -> bool:
+    return "over" in call or grammar.names(call["funcname"])[-1] in AGGREGATES

@@ -197,10 +197,9 @@ def _facts_before(raw: Raw) -> Facts:
 
 def _facts_after(facts: Facts, statement: Statement) -> Facts:
     effects = {e: None for use in statement.uses for e in use.view.effects}
-    if statement.fenced:
-        for use in statement.uses:
-            if use.view.scoped:
-                effects[PolicyEffect("fence", "fence", use.view.name)] = None
+    for use in statement.uses:
+        if id(use.relation.node) in statement.fences:
+            effects[PolicyEffect("fence", "fence", use.view.name)] = None
     if statement.cap is not None:
         effects[PolicyEffect("budget.rows", "cap", "")] = None
     views = {use.view.name: use.view for use in statement.uses}

@@ -15,7 +15,7 @@ from policies.places import PUT, Written
 from policies.rules import Budget
 from policies.subject import Subject
 from policies.syscat import SYSTEM_SCHEMAS
-from policies.views import PolicyView, Views
+from policies.views import Fence, PolicyView, Views
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,7 @@ class Statement:
     lookups: list[Lookup] = field(default_factory=list)
     qualified: frozenset[tuple[str, str]] = frozenset()  # tables whose columns lose their schema
     edits: list[Edit] = field(default_factory=list)
-    fenced: bool = False
+    fences: dict[int, Fence] = field(default_factory=dict)  # by id() of the RangeVar
     capability: str = ""
     operation: str = "unknown"
     complexity: int = 0  # the score of its parts

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -22,15 +22,19 @@ from policies.subject import Subject
 # Keeps PostgreSQL from moving a condition of the statement to below the scopes (measured: an
 # unfenced derived table is flattened; DISTINCT, UNION ALL and NOT MATERIALIZED do not fence).
 FENCE = " OFFSET 0"
+INNER = "r"  # what the relation is called inside its policy view
+_MOST_TREES = 50  # kept of each view; fences come in many forms
 
-# The planner tries a condition on a column's most common values, those of other tenants among
-# them, and finds these through a fence (measured: note LIKE 'a%b\\' raises an error when one of
-# them has an a and a b). It finds none for an expression, so fenced views show columns of any type
-# but these as one. All comparisons of these are free of errors.
-_TRIED_SAFELY = frozenset({
-    "smallint", "integer", "bigint", "oid", "boolean", "uuid", "real", "double precision",
-    "date", "timestamp without time zone", "timestamp with time zone",
-})  # fmt: skip
+
+@dataclass(frozen=True, slots=True)
+class Fence:
+    """How a policy view is fenced. `opaque`: columns the planner must take for expressions;
+    `conditions`, `order`: SQL copied into it; `lateral`: whether those name earlier relations."""
+
+    opaque: frozenset[str] = frozenset()
+    conditions: tuple[str, ...] = ()
+    order: str = ""
+    lateral: bool = False
 
 
 class EntityError(ValueError):
@@ -43,19 +47,19 @@ class EntityError(ValueError):
 
 @dataclass(frozen=True)
 class PolicyView:
-    """What one subject may see of one relation. `columns`: visible names, in table order;
-    `scoped`: whether rows are taken away; `fixed`: columns that have one value in all its rows."""
+    """What one subject may see of one relation. `columns`: visible names, in table order, and
+    `expressions` what each stands for; `scoped`: whether rows are taken away; `fixed`: columns
+    that have one value in all its rows."""
 
     name: str
     relation: Relation
     columns: tuple[str, ...]
-    select_list: str
-    fenced_list: str  # the same with columns whose values the planner does not know
+    expressions: tuple[str, ...]
     conditions: tuple[str, ...]
     effects: tuple[PolicyEffect, ...] = ()
     capabilities: tuple[str, ...] = ()
     fixed: tuple[str, ...] = ()
-    _trees: dict[tuple[bool, bool], Node] = field(default_factory=dict, compare=False)
+    _trees: dict[tuple[Fence | None, bool], Node] = field(default_factory=dict, compare=False)
 
     @property
     def whole(self) -> bool:
@@ -69,26 +73,40 @@ class PolicyView:
         own = self.relation.open_view and self.relation.schema not in syscat.SYSTEM_SCHEMAS
         return bool(self.conditions) or own
 
-    def text(self, *, fenced: bool, only: bool) -> str:
+    @cached_property
+    def plain(self) -> frozenset[str]:
+        """Columns that are the relation's own, unchanged."""
+        return frozenset(c for c, sql in zip(self.columns, self.expressions, strict=True)
+                         if sql == _own(c))  # fmt: skip
+
+    def text(self, *, fence: Fence | None, only: bool) -> str:
         """The view as a SELECT. `only`: without the rows of inheriting tables.
 
         Columns are qualified: a bare name that the table has lost since would be looked for in
         the client's own query around it.
         """
         source = f"{identifier(self.relation.schema)}.{identifier(self.relation.name)}"
-        where = f" WHERE {' AND '.join(self.conditions)}" if self.conditions else ""
-        select_list = self.fenced_list if fenced else self.select_list
+        expressions, conditions, end = self.expressions, self.conditions, ""
+        if fence is not None:
+            expressions = tuple(
+                _opaque(column) if column in fence.opaque else expression
+                for column, expression in zip(self.columns, expressions, strict=True)
+            )
+            conditions += fence.conditions
+            end = f" ORDER BY {fence.order}{FENCE}" if fence.order else FENCE
+        where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
         return (
-            f"SELECT {select_list} FROM {'ONLY ' if only else ''}{source} r{where}"
-            f"{FENCE if fenced else ''}"
+            f"SELECT {', '.join(expressions)} FROM {'ONLY ' if only else ''}{source} "
+            f"{INNER}{where}{end}"
         )
 
-    def tree(self, *, fenced: bool, only: bool) -> Node:
+    def tree(self, *, fence: Fence | None, only: bool) -> Node:
         """PostgreSQL's tree of that text: the node of its SelectStmt."""
-        found = self._trees.get((fenced, only))
+        found = self._trees.get((fence, only))
         if found is None:
-            _, found = grammar.parse_one(self.text(fenced=fenced, only=only))
-            self._trees[fenced, only] = found
+            _, found = grammar.parse_one(self.text(fence=fence, only=only))
+            if fence is None or (not fence.conditions and len(self._trees) < _MOST_TREES):
+                self._trees[fence, only] = found
         return found
 
 
@@ -169,8 +187,12 @@ class Views:
                 name=".".join(key),
                 relation=relation,
                 columns=tuple(c.name for c in columns),
-                select_list=_system_list(columns, constants, fenced=False),
-                fenced_list=_system_list(columns, constants, fenced=True),
+                expressions=tuple(
+                    f"{constants[c.name]} AS {identifier(c.name)}"
+                    if c.name in constants
+                    else _shown(c)
+                    for c in columns
+                ),
                 conditions=() if rows == "true" else (rows,),
             )
             self._system[key] = view
@@ -189,7 +211,7 @@ def _compile(
     """The policy view of one entity. Raises EntityError, Refusal."""
     if relation is None:
         raise EntityError(f"entities.{name}.table", "no such table in the database")
-    columns, select_list, fenced_list, effects = _columns(name, rules, relation, hash_key)
+    columns, expressions, effects = _columns(name, rules, relation, hash_key)
     conditions = _conditions(name, rules.entities[name], relation, subject, leakproof)
     for rule, _ in conditions:
         effects.append(PolicyEffect(f"entities.{name}.{rule}", "scope", name))
@@ -197,8 +219,7 @@ def _compile(
         name=name,
         relation=relation,
         columns=tuple(columns),
-        select_list=", ".join(select_list),
-        fenced_list=", ".join(fenced_list),
+        expressions=tuple(expressions),
         conditions=tuple(condition for _, condition in conditions),
         effects=tuple(effects),
         capabilities=capabilities,
@@ -208,11 +229,10 @@ def _compile(
 
 def _columns(
     name: str, rules: RuleSet, relation: Relation, hash_key: bytes
-) -> tuple[list[str], list[str], list[str], list[PolicyEffect]]:
-    """Visible columns, their SQL without and within a fence, and what was done to the others."""
+) -> tuple[list[str], list[str], list[PolicyEffect]]:
+    """Visible columns, their SQL, and what was done to the others."""
     shown: list[str] = []
     expressions: list[str] = []
-    fenced: list[str] = []
     effects: list[PolicyEffect] = []
     for listed in rules.entities[name].columns:
         if not any(sign in listed for sign in "*?[") and relation.column(listed) is None:
@@ -220,7 +240,7 @@ def _columns(
     for column in relation.columns:
         rule = rules.column_rule(name, column.name)
         quoted = identifier(column.name)
-        source = f"r.{quoted}"
+        source = _own(column.name)
         where = f"entities.{name}.columns.{column.name}"
         try:
             if rule.kind == "deny":
@@ -240,35 +260,25 @@ def _columns(
         except MaskError as error:
             raise EntityError(where, str(error)) from error
         shown.append(column.name)
-        fenced.append(_unknown(column) if rule.kind == "show" else expressions[-1])
-    return shown, expressions, fenced, effects
+    return shown, expressions, effects
 
 
-def _unknown(column: Column) -> str:
-    """A column as it is, and as an expression to the planner."""
-    if column.type in _TRIED_SAFELY or column.type in LOOKUP_TYPES:
-        return _shown(column)
-    quoted = identifier(column.name)
-    return f"COALESCE(r.{quoted}, r.{quoted}) AS {quoted}"
+def _own(column: str) -> str:
+    return f"{INNER}.{identifier(column)}"
 
 
-def _system_list(columns: Iterable[Column], constants: Mapping[str, str], *, fenced: bool) -> str:
-    """The select list of a system catalog's view; `constants` stand in for some columns."""
-    return ", ".join(
-        f"{constants[column.name]} AS {identifier(column.name)}"
-        if column.name in constants
-        else (_unknown(column) if fenced else _shown(column))
-        for column in columns
-    )
+def _opaque(column: str) -> str:
+    """A column as an expression: the planner runs conditions on the most common values of a plain
+    one, whosever they are."""
+    return f"COALESCE({_own(column)}, {_own(column)}) AS {identifier(column)}"
 
 
 def _shown(column: Column) -> str:
     """A column as it is; look-up types as the OIDs they are, for a literal that met one would
     print the name of any object."""
-    quoted = identifier(column.name)
     if column.type in LOOKUP_TYPES:
-        return f"r.{quoted}::pg_catalog.oid AS {quoted}"
-    return f"r.{quoted}"
+        return f"{_own(column.name)}::pg_catalog.oid AS {identifier(column.name)}"
+    return _own(column.name)
 
 
 def _fixed(entity: Entity, subject: Subject) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 
-from policies import dialect, fence
+from policies import dialect, pushdown
 from policies.grammar import Node
 from policies.places import VIEW
 from policies.reasons import UNSUPPORTED_SYNTAX, Refusal
@@ -22,9 +22,9 @@ _TABLE_COMMAND = re.compile(rb"\bTABLE\s+\Z", re.IGNORECASE)
 
 def confine(statement: Statement) -> None:
     """Add the edits that put policy views and guards in place."""
-    views = [use.view for use in statement.uses]
-    if any(view.scoped for view in views):
-        statement.fenced = fence.needed(statement.node, views, statement.catalog)
+    views = {id(use.relation.node): use.view for use in statement.uses}
+    if any(view.scoped for view in views.values()):
+        statement.fences = pushdown.fences(statement.node, views, statement.catalog)
     for use in statement.uses:
         statement.edits.append(_view_edit(use, statement))
     for guard in statement.guards:
@@ -33,11 +33,6 @@ def confine(statement: Statement) -> None:
         # Where several guards meet, the wider one opens first and closes last.
         statement.edits.append(Edit(guard.start, guard.start, before, rank=-guard.end))
         statement.edits.append(Edit(guard.end, guard.end, after, rank=-guard.start))
-
-
-def view_options(use_node: dict[str, object], scoped: bool, fenced: bool) -> dict[str, bool]:
-    """How a relation's policy view is written: fenced only when it takes rows away."""
-    return {"fenced": fenced and scoped, "only": not use_node.get("inh")}
 
 
 def sampled(tree: Node, sample: Node) -> Node:
@@ -69,10 +64,12 @@ def _view_edit(use: Use, statement: Statement) -> Edit:
     node = use.relation.node
     if not use.view.columns:
         raise Refusal(UNSUPPORTED_SYNTAX, f'"{use.view.name}" has no visible column')
-    options = view_options(node, use.view.scoped, statement.fenced)
+    fence = statement.fences.get(id(node))
     sample = statement.reading.samples.get(id(node))
     inner = _sample(use, sample, statement) if sample is not None else ""
-    text = f"({use.view.text(**options)}{inner})"
+    text = f"({use.view.text(fence=fence, only=not node.get('inh'))}{inner})"
+    if fence is not None and fence.lateral:
+        text = f"LATERAL {text}"
     if "alias" not in node:
         text += f" AS {identifier(node['relname'])}"
     command = _TABLE_COMMAND.search(statement.text, 0, use.site.start)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from policies import fence, grammar, qualified
+from policies import grammar, pushdown, qualified
 from policies.functions import EMPTY_SOURCES, FOUND
 from policies.grammar import PLACES, Node, Scope
 from policies.lookups import (
@@ -29,7 +29,7 @@ from policies.reasons import UNSUPPORTED_SYNTAX, Refusal
 from policies.statement import Statement
 from policies.steps.cap import own_limit
 from policies.steps.complete import dependent
-from policies.steps.confine import sampled, view_options
+from policies.steps.confine import sampled
 from policies.views import PolicyView
 
 _ARGUMENT = "querywarden_argument"
@@ -69,14 +69,14 @@ class _Proof:
         self._views_by_node = {id(use.relation.node): use.view for use in statement.uses}
         self._guards: dict[tuple[str, str], Node] = {}
         self._lookups = {id(found.node): found for found in statement.lookups}
-        views = [
-            view
+        views = {
+            id(relation.node): view
             for relation in statement.reading.relations
             if not relation.with_query and (view := self._view(relation.node)) is not None
-        ]
-        self._fenced = any(view.scoped for view in views) and fence.needed(
-            statement.node, views, statement.catalog
-        )
+        }
+        self._fences = {}
+        if any(view.scoped for view in views.values()):
+            self._fences = pushdown.fences(statement.node, views, statement.catalog)
 
     def _view(self, relation: Node) -> PolicyView | None:
         known = self._catalog.find(relation.get("schemaname", ""), relation["relname"])
@@ -273,19 +273,19 @@ class _Proof:
         database = relation.get("catalogname", self._catalog.database)
         if view is None or database != self._catalog.database:
             raise _Different
-        options = view_options(relation, view.scoped, self._fenced)
-        tree = view.tree(**options)
+        fence = self._fences.get(id(relation))
+        tree = view.tree(fence=fence, only=not relation.get("inh"))
         if sample is not None:
             if not view.whole:
                 raise _Different
             tree = sampled(tree, sample)
         expected = {
-            "RangeSubselect": {
-                "subquery": {"SelectStmt": tree},
-                "alias": relation.get("alias", {"aliasname": relation["relname"]}),
-            }
+            "subquery": {"SelectStmt": tree},
+            "alias": relation.get("alias", {"aliasname": relation["relname"]}),
         }
-        if not grammar.same(expected, after):
+        if fence is not None and fence.lateral:
+            expected["lateral"] = True
+        if not grammar.same({"RangeSubselect": expected}, after):
             raise _Different
 
     def _same_call(self, before: Node, after: Node, scope: Scope) -> None:

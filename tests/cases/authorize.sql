@@ -61,7 +61,7 @@ SELECT who FROM own FOR UPDATE OF public.own
 --# inside a condition it fences: it must not run for foreign rows
 --# as kim
 SELECT who FROM own o WHERE EXISTS (SELECT FROM own WHERE own.who = o.who FOR SHARE)
->> SELECT who FROM (SELECT r."org", r."who" FROM "public"."own" r WHERE r."org" = '1' AND r."who" = '7' OFFSET 0) o WHERE EXISTS (SELECT FROM (SELECT r."org", r."who" FROM "public"."own" r WHERE r."org" = '1' AND r."who" = '7' OFFSET 0) AS "own" WHERE own.who = o.who FOR SHARE)
+>> SELECT who FROM (SELECT r."org", COALESCE(r."who", r."who") AS "who" FROM "public"."own" r WHERE r."org" = '1' AND r."who" = '7' OFFSET 0) o WHERE EXISTS (SELECT FROM (SELECT r."org", COALESCE(r."who", r."who") AS "who" FROM "public"."own" r WHERE r."org" = '1' AND r."who" = '7' OFFSET 0) AS "own" WHERE own.who = o.who FOR SHARE)
 >> LIMIT 101
 
 --# who may only read may not lock

@@ -10,7 +10,7 @@ SELECT t.*, max(s.id) FROM t LEFT JOIN s USING (id) GROUP BY t.id ORDER BY t.n
 
 --# an unqualified key of the only relation
 SELECT a FROM t GROUP BY id HAVING n > 1
->> SELECT a FROM (SELECT r."id", r."org", COALESCE(r."a", r."a") AS "a", NULL::text AS "mail", COALESCE(r."n", r."n") AS "n", COALESCE(r."mood", r."mood") AS "mood" FROM "public"."t" r WHERE r."org" = '1' OFFSET 0) AS "t" GROUP BY "t"."a", "t"."n", id HAVING n > 1
+>> SELECT a FROM (SELECT r."id", r."org", r."a", NULL::text AS "mail", COALESCE(r."n", r."n") AS "n", r."mood" FROM "public"."t" r WHERE r."org" = '1' OFFSET 0) AS "t" GROUP BY "t"."a", "t"."n", id HAVING n > 1
 >> LIMIT 101
 
 --# nothing depends on what is no key
@@ -25,11 +25,10 @@ SELECT t.a FROM t, s GROUP BY id
 
 --# nor on a renamed one
 SELECT x.id FROM t AS x (id) GROUP BY x.id
->> SELECT x.id FROM (SELECT r."id", r."org", COALESCE(r."a", r."a") AS "a", NULL::text AS "mail", COALESCE(r."n", r."n") AS "n", COALESCE(r."mood", r."mood") AS "mood" FROM "public"."t" r WHERE r."org" = '1' OFFSET 0) AS x (id) GROUP BY x.id
+>> SELECT x.id FROM (SELECT COALESCE(r."id", r."id") AS "id", COALESCE(r."org", r."org") AS "org", COALESCE(r."a", r."a") AS "a", NULL::text AS "mail", COALESCE(r."n", r."n") AS "n", COALESCE(r."mood", r."mood") AS "mood" FROM "public"."t" r WHERE r."org" = '1' OFFSET 0) AS x (id) GROUP BY x.id
 >> LIMIT 101
 
 --# grouping sets stay as they are
 SELECT t.id, t.a FROM t GROUP BY ROLLUP (t.id)
 >> SELECT t.id, t.a FROM (SELECT r."id", r."org", r."a", NULL::text AS "mail", r."n", r."mood" FROM "public"."t" r WHERE r."org" = '1') AS "t" GROUP BY ROLLUP (t.id)
 >> LIMIT 101
-

@@ -10,7 +10,7 @@ SELECT * FROM t
 
 --# the client's alias stays, with its column names, and whatever follows it
 SELECT u.id FROM t AS u (p, q) JOIN s v USING (id)
->> SELECT u.id FROM (SELECT r."id", r."org", COALESCE(r."a", r."a") AS "a", NULL::text AS "mail", COALESCE(r."n", r."n") AS "n", COALESCE(r."mood", r."mood") AS "mood" FROM "public"."t" r WHERE r."org" = '1' OFFSET 0) AS u (p, q) JOIN (SELECT r."id", r."x" FROM "public"."s" r) v USING (id)
+>> SELECT u.id FROM (SELECT COALESCE(r."id", r."id") AS "id", COALESCE(r."org", r."org") AS "org", COALESCE(r."a", r."a") AS "a", NULL::text AS "mail", COALESCE(r."n", r."n") AS "n", COALESCE(r."mood", r."mood") AS "mood" FROM "public"."t" r WHERE r."org" = '1' OFFSET 0) AS u (p, q) JOIN (SELECT r."id", r."x" FROM "public"."s" r) v USING (id)
 >> LIMIT 101
 
 --# ONLY moves inside
@@ -55,7 +55,7 @@ SELECT * FROM broken
 
 --# fenced when a condition is not known to be leakproof
 SELECT n FROM t WHERE n > 1
->> SELECT n FROM (SELECT r."id", r."org", COALESCE(r."a", r."a") AS "a", NULL::text AS "mail", COALESCE(r."n", r."n") AS "n", COALESCE(r."mood", r."mood") AS "mood" FROM "public"."t" r WHERE r."org" = '1' OFFSET 0) AS "t" WHERE n > 1
+>> SELECT n FROM (SELECT r."id", r."org", r."a", NULL::text AS "mail", COALESCE(r."n", r."n") AS "n", r."mood" FROM "public"."t" r WHERE r."org" = '1' OFFSET 0) AS "t" WHERE n > 1
 >> LIMIT 101
 
 --# no fence for leakproof comparisons
