@@ -57,6 +57,11 @@ def difference(original: str, rewritten: str, expected: Expected) -> str:
     before, after = _only_select(original), _only_select(rewritten)
     if before is None or after is None:
         return "not one SELECT"
+    return between(before, after, expected)
+
+
+def between(before: Message, after: Message, expected: Expected) -> str:
+    """The same for two SelectStmt nodes, which may be changed."""
     if expected.cap is not None and before.limit_option == _WITH_TIES:
         after = _inside(after, expected.cap)
         if after is None:

@@ -23,6 +23,7 @@ class Column:
     type_oid: int
     not_null: bool = False
     typmod: int = -1
+    generated: bool = False  # GENERATED ALWAYS AS (...), stored or virtual
 
 
 @dataclass(frozen=True, slots=True)

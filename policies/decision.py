@@ -52,6 +52,15 @@ class Forget:
 
 
 @dataclass(frozen=True, slots=True)
+class CopyOut:
+    """Rows come as COPY data: whether a header line comes first, and whether the form is binary,
+    which ends with a mark of its own."""
+
+    header: bool = False
+    binary: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """One statement ready to run.
 
@@ -67,6 +76,7 @@ class Plan:
     most_bytes: int | None = None
     returns_rows: bool = False
     forget: Forget | None = None
+    copy: CopyOut | None = None
     hints: dict[str, str] = field(default_factory=dict)
     written: Written | None = None
 

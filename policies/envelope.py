@@ -40,20 +40,25 @@ class Cover:
 
 def enclose(outer: Statement, cover: Cover, steps: Sequence[Step]) -> None:
     """Set `outer.output`, and what is known of the query: uses, capability, cap. Raises Refusal."""
-    inner = _inner(outer, cover.spare)
+    inner = query_of(outer, cover.spare)
     for step in steps:
         step(inner)
     after = f"\n{cover.after}" if cover.after else ""
-    outer.output = cover.before.encode() + inner.output + after.encode()
+    adopt(outer, inner, cover.before, after)
     prove_envelope(outer, inner)
+
+
+def adopt(outer: Statement, inner: Statement, before: str, after: str) -> None:
+    """Set `outer.output`, and take over what is known of the query."""
+    outer.output = before.encode() + inner.output + after.encode()
     outer.reading, outer.uses, outer.fences = inner.reading, inner.uses, inner.fences
     outer.capability, outer.rows, outer.cap = inner.capability, inner.rows, inner.cap
-    outer.written = _written(outer, inner, len(cover.before.encode()), len(after.encode()))
+    outer.written = _written(outer, inner, len(before.encode()), len(after.encode()))
 
 
 def _written(outer: Statement, inner: Statement, before: int, after: int) -> Written | None:
     """Places in the query lead back to the client's; those around it to what stood around it."""
-    if inner.written is None or inner.written.changes is None:
+    if inner.written is None or inner.written.changes is None or "query" not in outer.node:
         return None
     begin, end = inner.offset, inner.offset + len(inner.text)
     return Written(
@@ -72,28 +77,20 @@ def prove_envelope(outer: Statement, inner: Statement) -> None:
         kind, after = grammar.parse_one(outer.output)
         query = dict([grammar.parse_one(inner.output)])
     except (grammar.GrammarError, grammar.TooDeep) as error:
-        raise _uncertain() from error
+        raise uncertain() from error
     if kind != outer.kind or not grammar.same({**outer.node, "query": query}, after):
-        raise _uncertain()
+        raise uncertain()
 
 
-def _inner(outer: Statement, spare: int) -> Statement:
-    """The query as a statement of its own."""
+def query_of(outer: Statement, spare: int = 1) -> Statement:
+    """The query as a statement of its own. Raises Refusal."""
     ((kind, node),) = outer.node["query"].items()
     if kind != _QUERY:
         raise refuse_kind(kind)
     start, end = _place(outer, node)
-    return Statement(
-        text=outer.text[start:end],
-        offset=outer.offset + start,
-        kind=kind,
-        node=node,
-        subject=outer.subject,
-        views=outer.views,
-        catalog=outer.catalog,
-        budget=outer.budget,
-        spare=spare,
-    )
+    inner = outer.inner(outer.text[start:end], outer.offset + start, node)
+    inner.spare = spare
+    return inner
 
 
 def _place(outer: Statement, node: Node) -> tuple[int, int]:
@@ -104,11 +101,11 @@ def _place(outer: Statement, node: Node) -> tuple[int, int]:
             continue
         for end in _ends(outer, at):
             if tried == _MOST_TRIES:
-                raise _uncertain()
+                raise uncertain()
             tried += 1
             if _reads_as(outer.text[token.start : end], node):
                 return token.start, end
-    raise _uncertain()
+    raise uncertain()
 
 
 def _ends(outer: Statement, at: int) -> Iterator[int]:
@@ -135,7 +132,8 @@ def _reads_as(text: bytes, node: Node) -> bool:
     return kind == _QUERY and grammar.same(node, found)
 
 
-def _uncertain() -> Refusal:
+def uncertain() -> Refusal:
+    """The refusal of what cannot be proven."""
     return Refusal(
         UNSUPPORTED_SYNTAX,
         "the query in this statement could not be told apart with certainty, so it is refused",

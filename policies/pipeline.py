@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from policies import grammar
 from policies.catalog import Catalog
+from policies.copying import copy_out
 from policies.decision import Allow, Decision, Deny, Facts, Mode, Plan, PolicyEffect
 from policies.envelope import Cover, enclose
 from policies.grammar import Raw
@@ -155,6 +156,8 @@ def _plan(raw: Raw, facts: Facts, subject: Subject, snapshot: Snapshot) -> Plan:
     if raw.kind == "SelectStmt":
         for step in STEPS:
             step(statement)
+    elif raw.kind == "CopyStmt":
+        copy_out(statement, STEPS)
     elif raw.kind in ENVELOPES:
         enclose(statement, ENVELOPES[raw.kind](statement), STEPS)
     elif write_utility(statement):
@@ -168,6 +171,7 @@ def _plan(raw: Raw, facts: Facts, subject: Subject, snapshot: Snapshot) -> Plan:
         most_bytes=None if statement.only_catalogs else statement.budget.bytes,
         returns_rows=raw.kind in ("SelectStmt", "VariableShowStmt"),
         forget=statement.forget,
+        copy=statement.copy,
         hints=_hints(statement),
         written=statement.written,
     )

@@ -7,6 +7,7 @@ belong to. Used when an error comes, so it may take its time. Knows nothing of s
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -21,6 +22,7 @@ VIEW: Final = 2
 Change = tuple[int, int, int, int]
 JOINT: Final = b"\n;"  # between the statements of one text
 _SCHEMA: Final = b"pg_catalog."
+_LITERAL: Final = re.compile(rb"'(?:[^']|'')*'")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,9 @@ def tell(
             own, kind, exact = _own(at, written.start, written.changes)
             if own > len(text):
                 break
+            literal = _LITERAL.match(sql, at) if kind == VIEW else None
+            if literal is not None and literal[0] in text:  # a condition of theirs, copied there
+                own, kind = text.index(literal[0]), PUT
             if kind == PINNED and exact:
                 message = message.replace(_SCHEMA, b"", 1)
             return Told(len(text[:own].decode("utf-8", "replace")) + 1, message, kind == VIEW)

@@ -8,7 +8,7 @@ from sqlglot import exp
 
 from policies import grammar
 from policies.catalog import Catalog
-from policies.decision import Forget
+from policies.decision import CopyOut, Forget
 from policies.grammar import Node, Token
 from policies.lookups import Lookup
 from policies.places import PUT, Written
@@ -116,10 +116,25 @@ class Statement:
     spare: int = 1  # rows asked for beyond them, which tell that there were more
     cap: int | None = None  # the same, when the result may exceed it and must be cut
     forget: Forget | None = None
+    copy: CopyOut | None = None
     output: bytes = b""
     written: Written | None = None
     utility: bool = False  # decided by its kind alone; `output` is set by the step that read it
     _tokens: list[Token] | None = None
+
+    def inner(self, text: bytes, offset: int, node: Node) -> Statement:
+        """A query inside this statement, asked by the same subject."""
+        return Statement(
+            text=text,
+            offset=offset,
+            kind="SelectStmt",
+            node=node,
+            subject=self.subject,
+            views=self.views,
+            catalog=self.catalog,
+            budget=self.budget,
+            lockers=self.lockers,
+        )
 
     @property
     def only_catalogs(self) -> bool:

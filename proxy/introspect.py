@@ -61,7 +61,8 @@ SELECT r.ev_class AS relation, array_agg(DISTINCT d.refobjid::int8 << 16 | d.ref
 _COLUMNS = """
 SELECT a.attrelid AS relation, a.attname::text AS name, a.attnum::int4 AS number,
        format_type(a.atttypid, NULL) AS type, a.atttypid AS type_oid,
-       a.attnotnull AS not_null, a.atttypmod AS typmod
+       a.attnotnull AS not_null, a.atttypmod AS typmod,
+       a.attgenerated <> '' AS generated
   FROM pg_attribute a
   JOIN pg_class c ON c.oid = a.attrelid AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
  WHERE a.attnum > 0 AND NOT a.attisdropped
@@ -260,6 +261,7 @@ async def _relations(connection: asyncpg.Connection) -> tuple[Relation, ...]:
                 type_oid=row["type_oid"],
                 not_null=row["not_null"],
                 typmod=row["typmod"],
+                generated=row["generated"],
             )
         )
     indexes: dict[int, list[Index]] = defaultdict(list)

@@ -353,7 +353,6 @@ def refuse_kind(kind: str) -> Refusal:
         "FetchStmt": "send the SELECT itself",
         "PrepareStmt": "prepare through the driver instead of by SQL",
         "ExecuteStmt": "prepare through the driver instead of by SQL",
-        "CopyStmt": "send the SELECT itself",
         "DiscardStmt": "use RESET ALL and DEALLOCATE ALL",
     }.get(kind, "only SELECT, VALUES, TABLE, transaction control, SET, SHOW and RESET are allowed")
     written = _WRITES.get(kind) or {"MergeStmt": "MERGE"}.get(kind)

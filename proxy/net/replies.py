@@ -46,7 +46,7 @@ _OURS: Final = frozenset({REFUSED, REFUSED_QUERY})
 _DESCRIBES: Final = frozenset({DESCRIBE_PORTAL, DESCRIBE_STATEMENT})
 _COUNTING: Final = frozenset({b"INSERT", b"UPDATE", b"DELETE", b"MERGE", b"COPY"})
 _COUNTING_INITIALS: Final = frozenset(b"IUDMC")
-_RETURNING: Final = frozenset({b"SELECT", b"FETCH"})
+_RETURNING: Final = frozenset({b"SELECT", b"FETCH", b"COPY"})
 _SYNC_FACTS: Final = Facts(operation="commit")
 
 
@@ -131,7 +131,7 @@ class Replies(asyncio.Protocol):
     @property
     def mid_frame(self) -> bool:
         """The client has got the beginning of a frame whose rest is still to come."""
-        return self._reader.passing and not self._result.truncated
+        return self._reader.passing and not self._result.dropping
 
     # Rows and completions.
 
@@ -189,8 +189,7 @@ class Replies(asyncio.Protocol):
         return plans[-1] if plans else None
 
     def _more(self, start: int, stop: int, count: int) -> None:
-        # A row in pieces is the last one begun; once rows are left out it is one of those.
-        if self._result.truncated:
+        if self._result.dropping:
             self._replace(start, stop)
         else:
             self._result.size += stop - start
@@ -209,7 +208,7 @@ class Replies(asyncio.Protocol):
             raise OutOfStep
         affected = None
         if self._buffer[start + _BODY] in _COUNTING_INITIALS:
-            affected = _affected(self._buffer[start + _BODY : stop - 1])
+            affected = result.copied_all(_affected(self._buffer[start + _BODY : stop - 1]))
         if result.truncated:
             self._correct(start, stop, plan)
         if self._ledger.phase is Phase.COPY_IN:
@@ -352,16 +351,24 @@ class Replies(asyncio.Protocol):
     # COPY.
 
     def _copy_in(self, start: int, stop: int, count: int) -> None:
-        self._copy(start, stop, count)
+        self._running(self._ledger.owed[0])
+        if self._session.enforcing:
+            raise OutOfStep  # nothing that is allowed asks for it
         self._ledger.phase = Phase.COPY_IN
 
-    def _copy(self, start: int, stop: int, count: int) -> None:
-        if self._ledger.owed[0][0] not in (EXECUTE, QUERY):
+    def _copy_out(self, start: int, stop: int, count: int) -> None:
+        plan = self._running(self._ledger.owed[0])
+        if not self._result.copy_begins(plan) and self._session.enforcing:
             raise OutOfStep
 
     def _copy_data(self, start: int, stop: int, count: int) -> None:
-        self._copy(start, stop, count)
-        self._result.size += stop - start
+        self._running(self._ledger.owed[0])
+        first, last, instead = self._result.copied(self._buffer, start, stop, count)
+        if first < last:
+            self._replace(first, last, instead)
+
+    def _copy_done(self, start: int, stop: int, count: int) -> None:
+        self._running(self._ledger.owed[0])
 
     # Flow and ends.
 
@@ -428,7 +435,7 @@ HANDLERS: Final[dict[int, Handler]] = {
     ord("S"): Replies._parameter,
     ord("A"): Replies._notification,
     ord("G"): Replies._copy_in,
-    ord("H"): Replies._copy,
+    ord("H"): Replies._copy_out,
     ord("d"): Replies._copy_data,
-    ord("c"): Replies._copy,
+    ord("c"): Replies._copy_done,
 }

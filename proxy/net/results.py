@@ -1,6 +1,6 @@
 """Counts of the result that is coming in, and of portals that have given a part of theirs.
 
-Knows rows, bytes and who asked; sees no bytes itself. A portal run in several steps is one
+Knows rows, bytes and who asked. A portal run in several steps is one
 operation: its counts go on from step to step and are recorded when it is complete or gone.
 """
 
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from policies.decision import Plan
 from proxy.net.session import Session, Statement
+from proxy.wire.copies import CopiedRows
 from proxy.wire.ledger import EXECUTE, Arrival, Entry
 
 
@@ -28,7 +29,9 @@ class Results:
     """One result at a time. `rows` and `size` (bytes) are what the client got, all steps included;
     `swallowed` is how many rows were left out in this step."""
 
-    __slots__ = ("_arrival", "_session", "_suspended", "rows", "size", "swallowed", "truncated")
+    __slots__ = (
+        "_arrival", "_copy", "_session", "_suspended", "rows", "size", "swallowed", "truncated",
+    )  # fmt: skip
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -41,6 +44,40 @@ class Results:
         self.rows = self.size = self.swallowed = 0
         self.truncated = False
         self._arrival = None
+        self._copy: CopiedRows | None = None
+
+    @property
+    def dropping(self) -> bool:
+        """The frame coming in pieces is left out: a row in pieces is the last one begun."""
+        return self.truncated if self._copy is None else self._copy.dropping
+
+    def copy_begins(self, plan: Plan | None) -> bool:
+        """The rows come as COPY data; whether the plan says in which form."""
+        if plan is None or plan.copy is None:
+            return False
+        form = plan.copy
+        self._copy = CopiedRows(plan.cap, plan.most_bytes, header=form.header, binary=form.binary)
+        return True
+
+    def copied(self, buffer: bytes, start: int, stop: int, count: int) -> tuple[int, int, bytes]:
+        """Count a run of COPY data; the bytes of it to leave out (an empty range for none) and what
+        stands there instead."""
+        self.size += stop - start
+        if self._copy is None:
+            return stop, stop, b""
+        first, last, instead = self._copy.take(buffer, start, stop, count)
+        self.size += len(instead) - (last - first)
+        self.rows, self.swallowed = self._copy.rows, self._copy.left_out
+        self.truncated = self.swallowed > 0
+        return first, last, instead
+
+    def copied_all(self, count: int | None) -> int | None:
+        """A tag that counts came: of a COPY out it counts rows, those left out too. The rows that
+        were affected."""
+        if self._copy is None or count is None:
+            return count
+        self.rows = count - self.swallowed
+        return None
 
     @property
     def clear(self) -> bool:

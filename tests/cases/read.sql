@@ -113,10 +113,6 @@ DROP TABLE s
 !! STATEMENT_NOT_ALLOWED this kind of statement is not allowed: Drop 
 
 --# everything else
-COPY s TO STDOUT
-!! STATEMENT_NOT_ALLOWED this kind of statement is not allowed: Copy 
-
---# everything else
 EXPLAIN SELECT 1
 !! STATEMENT_NOT_ALLOWED this kind of statement is not allowed: Explain 
 

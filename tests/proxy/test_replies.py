@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from policies.decision import CopyOut
 from proxy.wire.codecs import Column
 from proxy.wire.messages import (
     Bind,
@@ -205,6 +206,56 @@ def test_asynchronous_messages_pass() -> None:
     talk.client >> Query(b"SELECT 1")
     talk.server >> rows(0)
     assert only(talk).origin.application_name == "renamed"
+
+
+# COPY out, enforced.
+
+
+@pytest.mark.parametrize("size", [1, 8, 1000])
+@pytest.mark.parametrize("extended", [False, True])
+def test_a_capped_copy(size: int, extended: bool) -> None:
+    copy = plan(b"COPY (SELECT 1 LIMIT 3) TO STDOUT", cap=2, copy=CopyOut(header=True))
+    talk = Conversation({b"COPY t TO STDOUT": copy})
+    confirmed: list[Message] = []
+    if extended:
+        talk.client >> [Parse(b"", b"COPY t TO STDOUT"), Bind(b"", b""), Execute(), Sync()]
+        confirmed = [ParseComplete(), BindComplete()]
+    else:
+        talk.client >> Query(b"COPY t TO STDOUT")
+    data = [CopyData(b"id\n"), CopyData(b"1\n"), CopyData(b"2\n"), CopyData(b"%d\n" % 10**30)]
+    said = [*confirmed, CopyOutResponse(), *data, CopyDone(), CommandComplete(b"COPY 3"), READY]
+    raw = b"".join(message.encode() for message in said)
+    for start in range(0, len(raw), size):
+        talk.server >> raw[start : start + size]
+    talk.client << [*confirmed, CopyOutResponse, *data[:3], CopyDone]
+    assert fields(talk.client.next())["M"] == "result capped at 2 rows"
+    talk.client << [CommandComplete(b"COPY 2"), READY]
+    talk.over()
+    done = only(talk)
+    assert (done.row_count, done.truncated, done.affected_rows) == (2, True, None)
+    assert done.bytes == sum(len(message.encode()) for message in data[:3])
+
+
+def test_a_copy_that_fails_midway_does_not_disturb_the_next() -> None:
+    copy = plan(b"COPY (SELECT 1 LIMIT 3) TO STDOUT", cap=2, copy=CopyOut())
+    talk = Conversation({b"COPY t TO STDOUT": copy})
+    talk.client >> Query(b"COPY t TO STDOUT")
+    talk.server >> [CopyOutResponse(), CopyData(b"1\n"), failure(b"22012"), READY]
+    talk.client << [CopyOutResponse, CopyData(b"1\n"), error("22012"), READY]
+    assert (only(talk).outcome, only(talk).row_count) == ("failed", 1)
+    talk.client >> Query(b"SELECT 1")
+    talk.server >> rows(1)
+    talk.client << rows(1)
+    talk.over()
+
+
+@pytest.mark.parametrize("begins", [CopyInResponse(), CopyOutResponse()])
+def test_a_copy_nobody_allowed_ends_the_session(begins: Message) -> None:
+    talk = Conversation()
+    talk.client >> Query(b"SELECT 1")
+    talk.server >> [begins, CopyData(b"secret")]
+    talk.client << error("XX000")
+    assert talk.client.wire.closing
 
 
 # COPY, for roles nothing is enforced for.
