@@ -133,7 +133,6 @@ class Statement:
             views=self.views,
             catalog=self.catalog,
             budget=self.budget,
-            lockers=self.lockers,
         )
 
     @property
