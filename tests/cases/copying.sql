@@ -18,7 +18,7 @@ COPY BINARY s TO STDOUT
 
 --# a query
 COPY (SELECT id FROM t WHERE n > 1) TO STDOUT (FORMAT csv, HEADER on, FORCE_QUOTE *)
->> COPY ((SELECT id FROM (SELECT r."id", r."org", COALESCE(r."a", r."a") AS "a", NULL::text AS "mail", COALESCE(r."n", r."n") AS "n", COALESCE(r."mood", r."mood") AS "mood" FROM "public"."t" r WHERE r."org" = '1' OFFSET 0) AS "t" WHERE n > 1)
+>> COPY ((SELECT id FROM (SELECT r."id", r."org", r."a", NULL::text AS "mail", COALESCE(r."n", r."n") AS "n", r."mood" FROM "public"."t" r WHERE r."org" = '1' OFFSET 0) AS "t" WHERE n > 1)
 >> LIMIT 101
 >> ) TO STDOUT (FORMAT 'csv', HEADER true, FORCE_QUOTE *)
 

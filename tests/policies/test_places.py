@@ -83,3 +83,14 @@ def test_a_statement_written_anew_has_no_places() -> None:
 def test_a_syntax_error_has_its_place(sql: str, word: str) -> None:
     deny = refused(sql)
     assert (deny.reason.code, deny.place) == ("SYNTAX_ERROR", len(sql) - len(word) + 1)
+
+
+def test_a_literal_of_theirs_that_was_copied_into_a_view_is_theirs() -> None:
+    sql = "SELECT a FROM t WHERE id = 'abc' AND a LIKE 'x%'"
+    decision = ask(sql)
+    assert isinstance(decision, Allow)
+    text = decision.text.decode()
+    assert text.count("'abc'") == 2  # in the fence, and where it was
+    sent = [(plan.sql, plan.written) for plan in decision.statements]
+    told = tell(b"m", text.index("'abc'") + 1, sent, sql.encode())
+    assert told == Told(sql.index("'abc'") + 1, b"m")
