@@ -1,8 +1,7 @@
 """What a derived table may have taken over from the SELECT around it without changing any result.
 
 Knows only SQL: a condition of the WHERE clause around that is NULL for a row of NULLs, or one of ON
-on the right of an INNER or LEFT JOIN; an order that the SELECT around makes anyway. Imports nothing
-of the rewriter.
+on the right of an INNER or LEFT JOIN. Imports nothing of the rewriter.
 """
 
 from __future__ import annotations
@@ -49,10 +48,6 @@ def taken_off(inner: Message, around: Message | None, alias: str, relation: Mess
     elif kept:
         bare.where_clause.bool_expr.boolop = _AND
         bare.where_clause.bool_expr.args.extend(kept)
-    outer = [_written(item, alias if alone else "", "", "") for item in around.sort_clause]
-    mine = [_written(item, "", named, alias) for item in inner.sort_clause]
-    if alone and mine == outer[: len(mine)]:
-        bare.ClearField("sort_clause")
     return bare
 
 

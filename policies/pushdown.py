@@ -9,7 +9,9 @@ where they are as well, so a copy inside takes away only rows that the statement
 - A comparison with constants in WHERE: all of them are NULL for the row of NULLs that an outer join
   makes up, so they may go in wherever the relation stands. In ON: on the right of INNER and LEFT.
 - An equality with a column of a relation that gives one row at most (LATERAL).
-- ORDER BY of the only relation, for a result that is cut: an index in that order can stop early.
+
+An order is not copied: PostgreSQL plans a table below an ORDER BY for all of its rows, as it does
+with a security-barrier view.
 """
 
 from __future__ import annotations
@@ -26,14 +28,6 @@ from policies.sql import identifier, literal
 from policies.views import INNER, Fence, PolicyView
 
 _SIGNS = {"=": "=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}  # read from the other side
-_DIRECTIONS = {"SORTBY_DEFAULT": "", "SORTBY_ASC": " ASC", "SORTBY_DESC": " DESC"}
-_NULLS = {
-    "SORTBY_NULLS_DEFAULT": "",
-    "SORTBY_NULLS_FIRST": " NULLS FIRST",
-    "SORTBY_NULLS_LAST": " NULLS LAST",
-}
-# A SELECT with any of these has no use for the order of what it reads.
-_REORDERS = frozenset({"groupClause", "havingClause", "distinctClause", "windowClause"})
 
 
 def fences(root: Node, views: Mapping[int, PolicyView], catalog: Catalog) -> dict[int, Fence]:
@@ -49,12 +43,11 @@ def fences(root: Node, views: Mapping[int, PolicyView], catalog: Catalog) -> dic
     once = frozenset(number for number, times in counted.items() if times == 1)
     for key, select in grammar.walk({"SelectStmt": root}):
         if key in ("SelectStmt", "larg", "rarg") and "fromClause" in select:
-            _Level(select, views, opaque, inside, once, catalog).copy(outermost=select is root)
+            _Level(select, views, inside, once, catalog).copy()
     return {
         place: Fence(
             opaque=columns,
             conditions=tuple(dict.fromkeys(inside[place].conditions)),
-            order=inside[place].order,
             lateral=inside[place].lateral,
         )
         for place, columns in opaque.items()
@@ -64,7 +57,6 @@ def fences(root: Node, views: Mapping[int, PolicyView], catalog: Catalog) -> dic
 @dataclass(slots=True)
 class _Inside:
     conditions: list[str] = field(default_factory=list)
-    order: str = ""
     lateral: bool = False
 
 
@@ -75,14 +67,12 @@ class _Level:
         self,
         select: Node,
         views: Mapping[int, PolicyView],
-        opaque: Mapping[int, frozenset[str]],
         inside: dict[int, _Inside],
         once: frozenset[int],
         catalog: Catalog,
     ) -> None:
         self._select = select
         self._views = views
-        self._opaque = opaque
         self._inside = inside
         self._once = once  # parameters that are used once, so that a copy sets no other type
         self._leakproof = catalog.leakproof
@@ -90,7 +80,7 @@ class _Level:
         self._equal: dict[int, set[str]] = {}  # columns known to have one value
         self._alone: int | None = None
 
-    def copy(self, *, outermost: bool) -> None:
+    def copy(self) -> None:
         """Fill `inside` for the relations of this level."""
         items = self._select["fromClause"]
         for alias, node in _relations(items):
@@ -104,8 +94,6 @@ class _Level:
         before: list[int] = []
         for item in items:
             self._follow(item, before, conditions)
-        if self._alone in self._inside and (outermost or "limitCount" in self._select):
-            self._copy_order()
 
     def _follow(self, item: Node, before: list[int], conditions: list[Node]) -> None:
         """In the order of FROM: a relation may look at those before it."""
@@ -257,25 +245,6 @@ class _Level:
         """Whether at most one row of a relation is left."""
         known = self._equal.get(place, set())
         return any(known.issuperset(key) for key in _keys(self._views[place].relation))
-
-    # Order.
-
-    def _copy_order(self) -> None:
-        select, place = self._select, self._alone
-        if place is None or _REORDERS & select.keys():
-            return
-        named = {target["ResTarget"].get("name") for target in select.get("targetList", [])}
-        keys = []
-        for item in select.get("sortClause", []):
-            order = item["SortBy"]
-            column = self._column(order["node"])
-            if column is None or "useOp" in order or column[1] in named | self._opaque[place]:
-                break  # what goes by that name outside is another expression
-            direction = _DIRECTIONS[order["sortby_dir"]] + _NULLS[order["sortby_nulls"]]
-            keys.append((column[1], f"{INNER}.{identifier(column[1])}{direction}"))
-        leading = {index.leading for index in self._views[place].relation.indexes}
-        if keys and keys[0][0] in leading:
-            self._inside[place].order = ", ".join(text for _, text in keys)
 
     # Names.
 

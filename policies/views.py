@@ -29,11 +29,10 @@ _MOST_TREES = 50  # kept of each view; fences come in many forms
 @dataclass(frozen=True, slots=True)
 class Fence:
     """How a policy view is fenced. `opaque`: columns the planner must take for expressions;
-    `conditions`, `order`: SQL copied into it; `lateral`: whether those name earlier relations."""
+    `conditions`: SQL copied into it; `lateral`: whether that names earlier relations."""
 
     opaque: frozenset[str] = frozenset()
     conditions: tuple[str, ...] = ()
-    order: str = ""
     lateral: bool = False
 
 
@@ -93,7 +92,7 @@ class PolicyView:
                 for column, expression in zip(self.columns, expressions, strict=True)
             )
             conditions += fence.conditions
-            end = f" ORDER BY {fence.order}{FENCE}" if fence.order else FENCE
+            end = FENCE
         where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
         return (
             f"SELECT {', '.join(expressions)} FROM {'ONLY ' if only else ''}{source} "

@@ -58,15 +58,6 @@ SELECT v.id FROM t u FULL JOIN t v ON v.id = u.org WHERE u.id = 5 AND v.n > 1
 >> SELECT v.id FROM (SELECT r."id", r."org", r."a", NULL::text AS "mail", r."n", r."mood" FROM "public"."t" r WHERE r."org" = '1') u FULL JOIN (SELECT r."id", r."org", r."a", NULL::text AS "mail", COALESCE(r."n", r."n") AS "n", r."mood" FROM "public"."t" r WHERE r."org" = '1' OFFSET 0) v ON v.id = u.org WHERE u.id = 5 AND v.n > 1
 >> LIMIT 101
 
---# the order of the only relation, when an index has it
-SELECT id FROM t WHERE a LIKE 'x%' ORDER BY t.id DESC, n LIMIT 5
->> SELECT id FROM (SELECT r."id", r."org", COALESCE(r."a", r."a") AS "a", NULL::text AS "mail", r."n", r."mood" FROM "public"."t" r WHERE r."org" = '1' ORDER BY r."id" DESC, r."n" OFFSET 0) AS "t" WHERE a LIKE 'x%' ORDER BY t.id DESC, n LIMIT 5
-
---# not when the name is another column of the result
-SELECT n AS id FROM t WHERE a LIKE 'x%' ORDER BY id
->> SELECT n AS id FROM (SELECT r."id", r."org", COALESCE(r."a", r."a") AS "a", NULL::text AS "mail", r."n", r."mood" FROM "public"."t" r WHERE r."org" = '1' OFFSET 0) AS "t" WHERE a LIKE 'x%' ORDER BY id
->> LIMIT 101
-
 --# a condition on what comes out of an inner result touches everything
 SELECT * FROM (SELECT a FROM t) q WHERE q.a LIKE 'x%'
 >> SELECT * FROM (SELECT a FROM (SELECT COALESCE(r."id", r."id") AS "id", COALESCE(r."org", r."org") AS "org", COALESCE(r."a", r."a") AS "a", NULL::text AS "mail", COALESCE(r."n", r."n") AS "n", COALESCE(r."mood", r."mood") AS "mood" FROM "public"."t" r WHERE r."org" = '1' OFFSET 0) AS "t") q WHERE q.a LIKE 'x%'

@@ -48,7 +48,6 @@ TAMPERED = [
     ("SELECT id FROM t WHERE n > 1 AND id = 5", 'AND r."id" = 5', 'AND r."id" = 6'),
     ("SELECT id FROM t WHERE n > 1 AND id = 5", 'AND r."id" = 5', 'OR r."id" = 5'),
     ("SELECT id FROM t WHERE n > 1 AND id = 5", 'AND r."id" = 5', 'AND r."n" > 1'),
-    ("SELECT id FROM t WHERE n > 1 ORDER BY t.id", 'BY r."id"', 'BY 1 / r."id"'),
     ("SELECT 1 FROM t u JOIN t v ON v.id = u.org AND v.n > 1 WHERE u.id = 5", "LATERAL ", ""),
     ("SELECT 1 FROM t u JOIN t v ON v.id = u.org AND v.n > 1 WHERE u.id = 5",
      '= "u"."org"', '= "u"."id"'),
