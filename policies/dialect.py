@@ -51,10 +51,10 @@ def plain(text: bytes) -> str:
     """The text, byte for byte as long, with everything sqlglot may trip over made ordinary.
 
     Parameters become numbers, unusual operators a minus, strings of any kind plain ones, comments
-    and samplings blanks, `TABLE x` the equally long `FROM  x`, `ONLY (x)` loses its brackets,
-    functions sqlglot knows lose their names, clauses that name no relation are left out; letters
-    outside ASCII become `x`. The result has the same structure at the same byte offsets; it is
-    never sent.
+    and samplings blanks, `TABLE x` the equally long `FROM  x`, VALUES after WITH queries a SELECT;
+    `ONLY (x)` loses its brackets, functions sqlglot knows lose their names, clauses that name no
+    relation are left out; letters outside ASCII become `x`. The result has the
+    same structure at the same byte offsets; it is never sent.
     """
     out = bytearray(text)
     tokens = _without_samples(out, grammar.tokens(text))
@@ -91,6 +91,8 @@ def plain(text: bytes) -> str:
                 out[start:end] = b"1" * (end - start)
             case "TABLE" if at == 0 or tokens[at - 1].name != "IDENT":
                 out[start:end] = b"FROM "
+            case "VALUES" if following == "ASCII_40" and _follows_with(tokens, at):
+                out[start:end] = b"SELECT"
             case "ONLY" if following == "ASCII_40":
                 _blank_brackets(out, tokens, at + 1)
             case "ASCII_91" if following == "ASCII_93":  # the empty brackets of an array type
@@ -143,6 +145,12 @@ _BRACKETS = {"ASCII_40": "(", "ASCII_41": ")", "ASCII_91": "[", "ASCII_93": "]"}
 
 def _blank(out: bytearray, token: grammar.Token) -> None:
     out[token.start : token.end] = b" " * (token.end - token.start)
+
+
+def _follows_with(tokens: list[grammar.Token], at: int) -> bool:
+    """Whether what stands at `at`, or in a bracket that opens before it, comes after a bracket."""
+    before = [t.name for t in tokens[max(0, at - 20) : at] if not t.name.endswith("COMMENT")][-2:]
+    return before[-1:] == ["ASCII_41"] or before == ["ASCII_41", "ASCII_40"]
 
 
 def _blank_name(out: bytearray, tokens: list[grammar.Token], at: int) -> None:

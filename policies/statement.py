@@ -106,7 +106,6 @@ class Statement:
     uses: list[Use] = field(default_factory=list)
     guards: list[GuardUse] = field(default_factory=list)
     lookups: list[Lookup] = field(default_factory=list)
-    qualified: frozenset[tuple[str, str]] = frozenset()  # tables whose columns lose their schema
     edits: list[Edit] = field(default_factory=list)
     fences: dict[int, Fence] = field(default_factory=dict)  # by id() of the RangeVar
     capability: str = ""

@@ -64,7 +64,9 @@ class _Proof:
         self._statement = statement
         self._views = statement.views
         self._catalog = statement.catalog
-        self._qualified = statement.qualified
+        relations = statement.reading.relations
+        shortened = qualified.columns(statement.node, statement.catalog, relations)
+        self._shortened = set(map(id, shortened)) if statement.reading.long_columns else set()
         self._found: set[int] = set()  # calls whose guard is being looked into
         self._views_by_node = {id(use.relation.node): use.view for use in statement.uses}
         self._guards: dict[tuple[str, str], Node] = {}
@@ -167,7 +169,7 @@ class _Proof:
             if scope.hides(sample["relation"]["RangeVar"]):
                 raise _Different
             return self._is_view(sample["relation"]["RangeVar"], after, sample)
-        if "ColumnRef" in before and qualified.shortened(before["ColumnRef"], self._qualified):
+        if "ColumnRef" in before and id(before["ColumnRef"]) in self._shortened:
             before = {"ColumnRef": {"fields": before["ColumnRef"]["fields"][1:]}}
         if "FuncCall" in before and id(before) not in self._found:
             kind = FOUND.get(called(before["FuncCall"]))

@@ -11,7 +11,7 @@ import re
 
 from sqlglot import exp
 
-from policies import grammar, qualified
+from policies import qualified
 from policies.catalog import FIRST_NORMAL_OID
 from policies.functions import EMPTY_SOURCES, FOUND, LOOKUP_TYPES
 from policies.grammar import Node
@@ -62,13 +62,12 @@ def resolve(statement: Statement) -> None:
 def _shorten_columns(statement: Statement) -> None:
     if not statement.reading.long_columns:
         return
-    known = statement.qualified = qualified.tables(statement.node, statement.catalog)
-    for key, column in grammar.walk(statement.node):
-        if key == "ColumnRef" and qualified.shortened(column, known):
-            place = _place(column, statement)
-            following = [token for token in statement.tokens if token.start >= place][:3]
-            if len(following) == 3 and following[1].name == "ASCII_46":
-                statement.edits.append(Edit(place, following[2].start, ""))
+    relations = statement.reading.relations
+    for column in qualified.columns(statement.node, statement.catalog, relations):
+        place = _place(column, statement)
+        following = [token for token in statement.tokens if token.start >= place][:3]
+        if len(following) == 3 and following[1].name == "ASCII_46":
+            statement.edits.append(Edit(place, following[2].start, ""))
 
 
 def _use(site: Site, relation: Relation, statement: Statement) -> Use:

@@ -160,3 +160,18 @@ SELECT id FROM board WHERE id = 1
 SELECT id FROM walled WHERE lower(x) > 'a'
 >> SELECT id FROM (SELECT r."id", r."x" FROM "public"."walled" r) AS "walled" WHERE pg_catalog.lower(x) > 'a'
 >> LIMIT 101
+
+--# the schema goes although a WITH query bears the table's name: it is not around the column
+WITH s AS (SELECT public.s.id FROM public.s) SELECT * FROM s
+>> WITH s AS (SELECT s.id FROM (SELECT r."id", r."x" FROM "public"."s" r) AS "s") SELECT * FROM s
+>> LIMIT 101
+
+--# it stays where that WITH query is around the column, and PostgreSQL refuses it
+WITH s AS (SELECT 1 AS id) SELECT (SELECT public.s.id FROM s) FROM public.s
+>> WITH s AS (SELECT 1 AS id) SELECT (SELECT public.s.id FROM s) FROM (SELECT r."id", r."x" FROM "public"."s" r) AS "s"
+>> LIMIT 101
+
+--# and where a function or a join goes by that name
+SELECT (SELECT public.s.id FROM (VALUES (1)) AS a(id) JOIN (VALUES (1)) AS b(id) USING (id) AS s) FROM public.s
+>> SELECT (SELECT public.s.id FROM (VALUES (1)) AS a(id) JOIN (VALUES (1)) AS b(id) USING (id) AS s) FROM (SELECT r."id", r."x" FROM "public"."s" r) AS "s"
+>> LIMIT 101

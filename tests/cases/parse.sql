@@ -78,3 +78,13 @@ SELECT JSON_ARRAY(SELECT id FROM s RETURNING jsonb)
 SELECT numeric '1', pg_catalog.text 'a', x IS NFC NORMALIZED, x LIKE 'a' ESCAPE 'b', substring(x SIMILAR 'a' ESCAPE '#') FROM s
 >> SELECT numeric '1', pg_catalog.text 'a', x IS NFC NORMALIZED, x LIKE 'a' ESCAPE 'b', substring(x SIMILAR 'a' ESCAPE '#') FROM (SELECT r."id", r."x" FROM "public"."s" r) AS "s"
 >> LIMIT 101
+
+--# WITH before VALUES
+WITH a AS (SELECT id FROM s) /* , */ VALUES (1, (SELECT max(id) FROM a)), (2, $1)
+>> WITH a AS (SELECT id FROM (SELECT r."id", r."x" FROM "public"."s" r) AS "s") /* , */ VALUES (1, (SELECT pg_catalog.max(id) FROM a)), (2, $1)
+>> LIMIT 101
+
+--# and in brackets
+WITH a AS (SELECT id FROM s) (VALUES (1))
+>> WITH a AS (SELECT id FROM (SELECT r."id", r."x" FROM "public"."s" r) AS "s") (VALUES (1))
+>> LIMIT 101

@@ -181,7 +181,12 @@ class Sources(Conditions):
                 if self.chance(0.3) and len(left.sources) == len(right.sources) == 1:
                     return From(f"{left.sql} NATURAL {kind} {right.sql}", sources)
                 using = ", ".join(self.r.sample(shared, self.r.randint(1, min(2, len(shared)))))
-                return From(f"{left.sql}{gap}{kind} {right.sql} USING ({using})", sources)
+                named = ""
+                if self.chance(0.2):
+                    merged = [c for c in right.sources[0].columns if c.name in using.split(", ")]
+                    sources = [*sources, Source(self.fresh("u"), tuple(merged), ())]
+                    named = f" AS {sources[-1].alias}"
+                return From(f"{left.sql}{gap}{kind} {right.sql} USING ({using}){named}", sources)
         return From(
             f"{left.sql}{gap}{kind} {right.sql} ON {self._on(left, right, scope, kind)}", sources
         )
