@@ -97,7 +97,9 @@ def plain(text: bytes) -> str:
                 _blank_brackets(out, tokens, at + 1)
             case "ASCII_91" if following == "ASCII_93":  # the empty brackets of an array type
                 out[start] = out[tokens[at + 1].start] = ord(" ")
-            case "VALUE_P" | "DEFAULT" if "(" in brackets:  # JSON_OBJECT(key VALUE value)
+            case "VALUE_P" if "(" in brackets and _is_between(tokens, at):  # JSON_OBJECT(k VALUE v)
+                out[start:end] = b",".ljust(end - start)
+            case "DEFAULT" if "(" in brackets:
                 out[start:end] = b",".ljust(end - start)
             case "ASCII_58" if brackets[-1:] == "(":  # JSON_OBJECT(key: value)
                 out[start] = ord(",")
@@ -145,6 +147,15 @@ _BRACKETS = {"ASCII_40": "(", "ASCII_41": ")", "ASCII_91": "[", "ASCII_93": "]"}
 
 def _blank(out: bytearray, token: grammar.Token) -> None:
     out[token.start : token.end] = b" " * (token.end - token.start)
+
+
+_ENDS = frozenset("IDENT SCONST USCONST ICONST FCONST PARAM ASCII_41 ASCII_93 NULL_P".split())
+
+
+def _is_between(tokens: list[grammar.Token], at: int) -> bool:
+    """Whether a word stands between two expressions, and so is no column or alias itself."""
+    following = tokens[at + 1].name if at + 1 < len(tokens) else "ASCII_41"
+    return tokens[at - 1].name in _ENDS and following not in ("ASCII_41", "ASCII_44", "FROM")
 
 
 def _follows_with(tokens: list[grammar.Token], at: int) -> bool:

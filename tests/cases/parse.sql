@@ -88,3 +88,8 @@ WITH a AS (SELECT id FROM s) /* , */ VALUES (1, (SELECT max(id) FROM a)), (2, $1
 WITH a AS (SELECT id FROM s) (VALUES (1))
 >> WITH a AS (SELECT id FROM (SELECT r."id", r."x" FROM "public"."s" r) AS "s") (VALUES (1))
 >> LIMIT 101
+
+--# a column and an alias named value, in brackets
+SELECT (v.value), (SELECT x value FROM s WHERE x ~ $1 LIMIT 1) FROM s AS v (id, value) WHERE (value = $1)
+>> SELECT (v.value), (SELECT x value FROM (SELECT r."id", r."x" FROM "public"."s" r) AS "s" WHERE x ~ $1 LIMIT 1) FROM (SELECT r."id", r."x" FROM "public"."s" r) AS v (id, value) WHERE (value = $1)
+>> LIMIT 101
