@@ -7,7 +7,7 @@ Knows numbers and where each was written; what they are compared with is in
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Final, Literal
 
@@ -25,6 +25,7 @@ MAX_JOINS = 1000
 MAX_COMPLEXITY = 1_000_000
 MAX_INDEXED_FROM = 10**12
 MAX_BYTES = 10**12
+MAX_RATE = 1_000_000
 MIN_TIME_MS, MAX_TIME_MS = 100, 600_000
 _TIME = re.compile(r"([0-9]{1,7})(ms|s|m)\Z")
 
@@ -84,6 +85,22 @@ Duration = Annotated[
 ]
 
 
+class Rate(Fields):
+    """How many statements a login may send, over all its connections; refused ones count,
+    transaction control does not. Unused statements of one period are not saved for the next."""
+
+    per_second: int | None = Field(default=None, ge=1, le=MAX_RATE)
+    """Statements per second."""
+    per_minute: int | None = Field(default=None, ge=1, le=MAX_RATE)
+    """Statements per minute."""
+    per_hour: int | None = Field(default=None, ge=1, le=MAX_RATE)
+    """Statements per hour."""
+
+
+# The fields of a Rate and how many seconds each is about.
+PERIODS: Final = {"per_second": 1, "per_minute": 60, "per_hour": 3600}
+
+
 class RoleBudget(Fields):
     """Limits of one statement; absent ones come from the profile."""
 
@@ -105,6 +122,17 @@ class RoleBudget(Fields):
 
     bytes: int | None = Field(default=None, ge=1, le=MAX_BYTES)
     """Bytes of rows per statement, as they are on the wire; rows beyond it are left out."""
+    rate: Rate = Rate()
+    """Statements per second, minute and hour of one login."""
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """At most `count` statements in so many `seconds`; `rule`: where that is written."""
+
+    count: int
+    seconds: int
+    rule: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +147,7 @@ class Budget:
     complexity: int
     indexed_from: int | None = None
     bytes: int | None = None
+    rate: tuple[Allowance, ...] = ()
     role: str = ""
     stated_by: tuple[tuple[str, str], ...] = ()
 
@@ -131,11 +160,12 @@ class Budget:
 def combine(profile: Profile, roles: Sequence[str], stated: Mapping[str, RoleBudget]) -> Budget:
     """The largest limit any of these roles states, else the profile's. `stated`: known roles'."""
     by: dict[str, str] = {}
+    known = {role: stated[role] for role in roles if role in stated}
 
     def largest(field: str, starting: int | None) -> int | None:
         found = None
-        for role in roles:
-            said = getattr(stated[role], field) if role in stated else None
+        for role, budget in known.items():
+            said = getattr(budget, field)
             value = milliseconds(said) if isinstance(said, str) else said
             if value is not None and (found is None or value > found):
                 found, by[field] = value, role
@@ -149,6 +179,16 @@ def combine(profile: Profile, roles: Sequence[str], stated: Mapping[str, RoleBud
         complexity=largest("complexity", profile.complexity) or profile.complexity,
         indexed_from=largest("indexed_from", profile.indexed_from),
         bytes=largest("bytes", None),
+        rate=tuple(_rate(known)),
         role=next(iter(roles), ""),
         stated_by=tuple(by.items()),
     )
+
+
+def _rate(stated: Mapping[str, RoleBudget]) -> Iterator[Allowance]:
+    """The largest rate stated for each period."""
+    for field, seconds in PERIODS.items():
+        counts = {role: getattr(budget.rate, field) or 0 for role, budget in stated.items()}
+        role = max(counts, key=counts.__getitem__, default="")
+        if role and counts[role]:
+            yield Allowance(counts[role], seconds, f"roles.{role}.budget.rate.{field}")

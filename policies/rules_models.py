@@ -19,7 +19,7 @@ from pydantic import (
 from pydantic.json_schema import WithJsonSchema
 
 from policies.decision import Mode
-from policies.rules_budget import ProfileName, RoleBudget
+from policies.rules_budget import ProfileName, Rate, RoleBudget
 from policies.rules_columns import (
     COLUMN_RULE_SCHEMA,
     MASK_SCHEMA,
@@ -286,8 +286,9 @@ _LEVELS: tuple[tuple[tuple[str | type[int] | None, ...], type[Fields], frozenset
     (
         ("roles", _ANY, "budget"),
         RoleBudget,
-        frozenset({"cost", "scan_rows", "rate"}),
+        frozenset({"cost", "scan_rows"}),
     ),
+    (("roles", _ANY, "budget", "rate"), Rate, frozenset()),
     (("subjects", int), SubjectEntry, frozenset({"jwt", "assume", "certificate"})),
     (("defaults",), Defaults, frozenset()),
 )

@@ -6,6 +6,7 @@ A reload assigns a new snapshot; the cache hangs on the snapshot and goes with i
 from __future__ import annotations
 
 import logging
+import math
 import re
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -15,13 +16,16 @@ from policies.decision import Decision, Deny, Facts, Mode
 from policies.pipeline import Snapshot, decide
 from policies.reasons import (
     AUTHENTICATION_REQUIRED,
+    RATE_LIMITED,
     TYPE_NOT_ALLOWED,
     UNSUPPORTED_SYNTAX,
     Refusal,
 )
+from policies.rules import Budget
 from policies.settings import check_set
 from policies.sql import identifier
 from policies.subject import Subject
+from proxy.rates import Rates
 
 _log = logging.getLogger(__name__)
 
@@ -45,6 +49,7 @@ class Engine:
     def __init__(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot
         self._decisions: OrderedDict[tuple[Subject, bytes], Decision] = OrderedDict()
+        self.rates = Rates()
 
     @property
     def snapshot(self) -> Snapshot:
@@ -87,7 +92,7 @@ class Engine:
         settings come last: opened with them, a RESET goes back to them, never past them.
         """
         snapshot = self._snapshot
-        budget = snapshot.rules.budget(subject.roles)
+        budget = self.budget(subject)
         asked = {name: value for name, value in parameters.items() if name != "options"}
         if self.mode(subject) != "enforce":
             return dict(parameters)
@@ -123,6 +128,29 @@ class Engine:
                 "off" if snapshot.rules.lockers(subject.roles) else "on"
             ),
         }
+
+    def budget(self, subject: Subject) -> Budget:
+        """The subject's limits."""
+        return self._snapshot.rules.budget(subject.roles)
+
+    def spend(self, subject: Subject, count: int, facts: Facts) -> Deny | None:
+        """Counts statements against the subject's rate; the refusal when they are too many."""
+        over = self.rates.take(subject.login, self.budget(subject).rate, count)
+        if over is None:
+            return None
+        allowed, seconds = over
+        period = {1: "second", 60: "minute", 3600: "hour"}[allowed.seconds]
+        hint = f"wait {math.ceil(seconds)} seconds"
+        if count > allowed.count:
+            hint = f"send at most {allowed.count} statements in one text"
+        return Deny(
+            reason=RATE_LIMITED,
+            message=f"too many statements: your login may send {allowed.count} per {period}",
+            hint=f"{hint}; or have {allowed.rule} raised in the rules",
+            facts=facts,
+            policy_version=self._snapshot.version,
+            rule=allowed.rule,
+        )
 
     def parameter_types(self, subject: Subject, oids: Sequence[int]) -> Deny | None:
         """The refusal for a Parse that declares parameters of types the subject does not see.

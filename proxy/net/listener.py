@@ -15,6 +15,7 @@ from policies.steps.admit import MAX_BYTES
 from proxy.auth import Userlist
 from proxy.net import answers
 from proxy.net.intake import Closed, Intake
+from proxy.net.overdue import GRACE_SECONDS, Overdue
 from proxy.net.replies import Replies
 from proxy.net.requests import Requests
 from proxy.net.session import Engine, Gauges, Session, complain
@@ -40,6 +41,7 @@ class Listener:
         observers: Sequence[Observer],
         metrics: Gauges,
         *,
+        grace_seconds: float = GRACE_SECONDS,
         startup_seconds: float = STARTUP_SECONDS,
         connect_seconds: float = CONNECT_SECONDS,
         max_statement_bytes: int = MAX_BYTES,
@@ -58,6 +60,8 @@ class Listener:
         self._sessions: set[Session] = set()
         # pid the client sees -> (session, secret the client has, secret the upstream gave)
         self._keys: dict[int, tuple[Session, bytes, bytes]] = {}
+        self._overdue = Overdue(lambda: self._sessions, self._cancel_overdue, grace_seconds)
+        self._watch: asyncio.Task[None] | None = None
         self._quiet = asyncio.Event()
         self._draining = False
 
@@ -65,6 +69,7 @@ class Listener:
         """Listen; the port bound (port 0: any free one). Raises OSError."""
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(self._accept, host, port, backlog=1024)
+        self._watch = loop.create_task(self._overdue.watch())
         return cast(int, self._server.sockets[0].getsockname()[1])
 
     @property
@@ -92,6 +97,8 @@ class Listener:
             session.shut_down()
         for task in list(self._starting):
             task.cancel()
+        if self._watch is not None:
+            self._watch.cancel()
         await asyncio.gather(*self._starting, return_exceptions=True)
         await asyncio.sleep(0)
 
@@ -178,6 +185,13 @@ class Listener:
         if held is None or not hmac.compare_digest(held[1], request.secret):
             return
         await send_cancel(self._door.upstream, request.pid, held[2], self._door.connect_seconds)
+
+    async def _cancel_overdue(self, session: Session) -> None:
+        """What runs longer than its budget, as if the client had asked."""
+        held = self._keys.get(session.pid)
+        if held is not None and held[0] is session:
+            door = self._door
+            await send_cancel(door.upstream, session.pid, held[2], door.connect_seconds)
 
     def _record(self, operation: Operation) -> None:
         for observer in self._observers:

@@ -313,6 +313,8 @@ class Replies(asyncio.Protocol):
         sqlstate = fields.get("C", b"").decode("ascii", "replace")
         plan = self._failed_plan(head)
         hint = plan.hints.get(sqlstate, "") if plan is not None else ""
+        if sqlstate == _CANCELED and head is not None:
+            hint = self._session.time_hint(head[3], self._now)
         if head is not None and not ours:
             outcome = "cancelled" if sqlstate == _CANCELED else "failed"
             self._result.take_up(head)

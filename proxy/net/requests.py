@@ -16,8 +16,9 @@ from typing import Final
 from policies import reasons
 from policies.decision import Allow, Deny, Facts
 from proxy.net import answers, round_trips
+from proxy.net.metering import check_query, check_refused, check_run
 from proxy.net.session import MOST_OWED, Session, Statement, complain
-from proxy.net.standing import USABLE, check_parse, check_portal, check_statement
+from proxy.net.standing import USABLE, check_parse, check_portal, check_statement, parse_problem
 from proxy.net.upstream import FLUSH, NO_TYPES, REFUSED_NAME, OwnStatement
 from proxy.wire.frames import Frame, FrameError, FrameReader, client_rules
 from proxy.wire.ledger import (
@@ -186,6 +187,8 @@ class Requests(asyncio.Protocol):
             return self._refuse_query(start, stop, count, answer)
         text = self._buffer[start + _BODY : stop - 1]
         decision, seconds, cached = self._decide(text)
+        if session.metered:
+            decision = check_query(session, decision)
         if isinstance(decision, Deny):
             answer = session.refused(decision, self._arrival, seconds, cached)
             return self._refuse_query(start, stop, count, answer)
@@ -214,7 +217,7 @@ class Requests(asyncio.Protocol):
         middle = buffer.find(0, start + _BODY, stop)
         last = buffer.find(0, middle + 1, stop) if middle >= 0 else -1
         types = buffer[last + 1 : stop]
-        problem = _parse_problem(last, types)
+        problem = parse_problem(last, types)
         name = buffer[start + _BODY : middle] if middle >= 0 else REFUSED_NAME
         if problem:
             return self._refuse(start, stop, count, self._violation(problem), name)
@@ -223,6 +226,8 @@ class Requests(asyncio.Protocol):
         if isinstance(decision, Allow):
             decision = check_parse(session, decision, text, types)
         if isinstance(decision, Deny):
+            if session.metered:
+                decision = check_refused(session, decision)
             answer = session.refused(decision, self._arrival, seconds, cached)
             return self._refuse(start, stop, count, answer, name)
         statement = Statement(text, decision, session.snapshot, seconds, cached)
@@ -249,6 +254,8 @@ class Requests(asyncio.Protocol):
             step = check_statement(self._session, statement, name, self._arrival)
             if step != USABLE:
                 return self._not_usable(step, start, stop, count)
+        if self._session.metered and (answer := check_run(self._session, statement, self._arrival)):
+            return self._refuse(start, stop, count, answer)
         portal = buffer[start + _BODY : middle][:NAME_BYTES]
         if statement is not None:
             self._names.portals[portal] = (statement, ledger.group)
@@ -407,16 +414,6 @@ class Requests(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._session.client_lost()
-
-
-def _parse_problem(last: int, types: bytes) -> str:
-    """What is wrong with a Parse's body, in PostgreSQL's words; "" for nothing."""
-    if last < 0:
-        return "invalid string in message"
-    declared = 2 + 4 * int.from_bytes(types[:2], "big")
-    if len(types) < declared:
-        return "insufficient data left in message"
-    return "invalid message format" if len(types) > declared else ""
 
 
 Handler = Callable[[Requests, int, int, int], int]

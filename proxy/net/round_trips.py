@@ -60,6 +60,8 @@ def send(session: Session, data: bytes, longest: int) -> tuple[int, Decided | No
     # Rounds stand only at the head of the ledger, so `Ledger.unroll` finds them all.
     if ledger.phase is not Phase.READY or (ledger.owed and ledger.owed[-1][0] != ROUND):
         return 0, None
+    if session.metered:
+        return 0, None
     if data[0] == _QUERY:
         return _send_query(session, data, longest)
     upstream = session.upstream

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from policies import reasons
 from policies.decision import Allow, Decision, Deny, Facts, Mode, Plan
+from policies.rules import Budget
 from policies.subject import Subject
 from proxy.net import answers
 from proxy.net.upstream import TERMINATE, Upstream
@@ -55,6 +56,8 @@ class Engine(Protocol):
     def decide(self, subject: Subject, text: bytes) -> tuple[Decision, bool]: ...
     def startup(self, subject: Subject, parameters: dict[str, str]) -> dict[str, str] | Deny: ...
     def mode(self, subject: Subject) -> Mode: ...
+    def budget(self, subject: Subject) -> Budget: ...
+    def spend(self, subject: Subject, count: int, facts: Facts) -> Deny | None: ...
     def parameter_types(self, subject: Subject, oids: Sequence[int]) -> Deny | None: ...
     def unknown_subject(self) -> Deny: ...
 
@@ -148,10 +151,13 @@ class Session:
         self._client_stops: set[str] = set()
         # One of waiting, draining, terminating or a stopped client: look after each read.
         self.watched = False
-        self._last_done = 0.0
+        self.last_done = 0.0  # when the last statement ended, monotonic
         self.subject: Subject | None = origin.subject
         self.snapshot = engine.snapshot
         self.enforcing = True
+        self.metered = False  # the login's statements are counted
+        self.time_limit: float | None = None  # seconds per statement
+        self.time_rule = ""
         self.take_snapshot()
         gauges.upstream_opened()
 
@@ -161,10 +167,15 @@ class Session:
         """The rules or the catalog changed: who asks is looked up anew."""
         self.snapshot = self.engine.snapshot
         self.subject = self.engine.subject(self.origin.subject.login)
+        self.metered, self.time_limit = False, None
         if self.subject is None:
             self.enforcing = True
             return
         self.enforcing = self.engine.mode(self.subject) == "enforce"
+        if self.enforcing:
+            budget = self.engine.budget(self.subject)
+            self.metered = bool(budget.rate)
+            self.time_limit, self.time_rule = budget.time_ms / 1000, budget.rule("time")
         if self.subject != self.origin.subject:
             self.origin = replace(self.origin, subject=self.subject)
 
@@ -254,9 +265,9 @@ class Session:
             if plan is not None:
                 decision = statement.decision if plan is statement.plan else decision_of(plan)
         begun = clock + spent
-        if begun < self._last_done:
-            begun = self._last_done
-        self._last_done = now
+        if begun < self.last_done:
+            begun = self.last_done
+        self.last_done = now
         self.record(
             Operation(
                 self.origin, UNKNOWN if plan is None else plan.facts, decision, version,
@@ -271,6 +282,16 @@ class Session:
                 observer.record(operation)
             except Exception as error:
                 complain("an observer failed", error)
+
+    def time_hint(self, arrival: Arrival, now: float) -> str:
+        """What to tell of a cancelled statement: its time was up, unless somebody asked for it."""
+        limit = self.time_limit
+        if limit is None or now - max(arrival[1], self.last_done) < limit:
+            return ""
+        return (
+            f"a statement may take {limit:g} seconds: ask for less, or by an indexed column;"
+            f" or have {self.time_rule} raised in the rules"
+        )
 
     # Flow: reading from the client stops while one of several reasons holds.
 

@@ -120,3 +120,14 @@ def _check_snapshot(session: Session, statement: Statement, arrival: Arrival) ->
 
 def _texts(allow: Allow) -> tuple[bytes, ...]:
     return (allow.text, *(plan.sql for plan in allow.statements))
+
+
+def parse_problem(last: int, types: bytes) -> str:
+    """What is wrong with a Parse's body, in PostgreSQL's words; "" for nothing. `last`: where its
+    text ends, -1 for nowhere."""
+    if last < 0:
+        return "invalid string in message"
+    declared = _COUNT_SIZE + 4 * int.from_bytes(types[:_COUNT_SIZE], "big")
+    if len(types) < declared:
+        return "insufficient data left in message"
+    return "invalid message format" if len(types) > declared else ""

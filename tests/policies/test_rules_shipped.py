@@ -73,7 +73,10 @@ def test_the_reference_states_the_defaults() -> None:
     role = rules.roles["salesperson"]
     assert role.mode == "enforce"
     starting = rules.budget([])
-    assert replace(rules.budget(["salesperson"]), role="", bytes=None, stated_by=()) == starting
+    assert (
+        replace(rules.budget(["salesperson"]), role="", bytes=None, rate=(), stated_by=())
+        == starting
+    )
     kinds = {rule.mask.kind for rule in rules.entities["customers"].columns.values() if rule.mask}
     assert kinds == {"null", "email", "partial", "first", "last", "constant", "truncate"}
 

@@ -14,18 +14,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 from policies import reasons
 from policies.decision import Allow, Decision, Deny, Facts, Mode, Plan
 from policies.reasons import Reason
+from policies.rules import Budget
 from policies.subject import Subject
 from proxy.net.replies import Replies
 from proxy.net.requests import Requests
 from proxy.net.session import Session
 from proxy.net.upstream import OwnStatement
 from proxy.oplog.operation import Operation, Origin
+from proxy.rates import Rates
 from proxy.wire.codecs import Column
 from proxy.wire.messages import (
     FROM_CLIENT,
@@ -63,6 +65,8 @@ class TableEngine:
         self.asked: list[bytes] = []
         self.current: Mode = mode
         self.hidden_types: set[int] = set()
+        self.limits = Budget(100, 2000, 40, 1, 100, role="r")
+        self.rates = Rates(lambda: 0.0)
         self.refuse_startup: Deny | None = None
 
     def subject(self, login: str) -> Subject | None:
@@ -70,6 +74,14 @@ class TableEngine:
 
     def mode(self, subject: Subject) -> Mode:
         return self.current
+
+    def budget(self, subject: Subject) -> Budget:
+        return self.limits
+
+    def spend(self, subject: Subject, count: int, facts: Facts) -> Deny | None:
+        if self.rates.take(subject.login, self.limits.rate, count) is None:
+            return None
+        return replace(deny(reasons.RATE_LIMITED), facts=facts)
 
     def startup(self, subject: Subject, parameters: dict[str, str]) -> dict[str, str] | Deny:
         return self.refuse_startup or dict(parameters)
