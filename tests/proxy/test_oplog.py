@@ -99,6 +99,7 @@ class TestEncode:
             "entities": ["users", "orders"],
             "fields_read": ["users.email"],
             "fingerprint": "00000000000000ab",
+            "complexity_score": 0,
             "sql_template": FACTS.sql_template,
             "rewritten_template": FACTS.rewritten_template,
             "policy_decisions": [
