@@ -10,7 +10,7 @@ export PIP_CONSTRAINT := constraints.txt
 export PIP_BUILD_CONSTRAINT := constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test lint bench oracle clean
+.PHONY: help demo test lint bench oracle worlds clean
 
 help:
 	@echo 'make demo    sample database, proxy and a guided tour (ARGS=--once: tour only)'
@@ -18,6 +18,7 @@ help:
 	@echo 'make lint    lint, types and import rules only'
 	@echo 'make bench   decision and throughput benchmarks (ARGS: options for the benchmark)'
 	@echo 'make oracle  20,000 statements against the reference (ARGS="--seed 7 --count 2000")'
+	@echo 'make worlds  every attack under every table size and planner setting (ARGS: --only WORDS)'
 	@echo 'make clean   remove the virtual environment and caches'
 
 demo: $(VENV)/ready-demo
@@ -37,6 +38,9 @@ bench: $(VENV)/ready-dev
 
 oracle: $(VENV)/ready-dev
 	$(BIN)/python -m tests.oracle $(ARGS)
+
+worlds: $(VENV)/ready-dev
+	$(BIN)/python -m tests.attacks.all_worlds $(ARGS)
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -6,12 +6,22 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import pytest
+import yaml
 
-from tests.attacks.catalogue import Attack, attacks, binary_numeric, leaks, statements
+from tests.attacks.all_worlds import CACHES, SCANS, SIZES, Row, servers
+from tests.attacks.catalogue import (
+    HERE,
+    Attack,
+    attacks,
+    binary_numeric,
+    conversations,
+    leaks,
+    statements,
+)
 from tests.attacks.conftest import Worlds
 from tests.attacks.verdict import Tally, difference, leaked
 from tests.attacks.wire_client import rows
-from tests.attacks.worlds import FORMS, World
+from tests.attacks.worlds import FORMS, Setup, World
 
 # What takes long, or a great deal of memory, when nothing stops it.
 SLOW = {"TC-011", "RC-015", "RC-017", "RC-018", "FN-067", "FN-023", "FN-027"}
@@ -71,6 +81,27 @@ def _changed_by(world: World, change: str) -> str:
 def test_a_closed_connection_is_trouble(bare_worlds: Worlds) -> None:
     suicide = Attack("X", "x", "SELECT pg_terminate_backend(pg_backend_pid())", "reject")
     assert bare_worlds[0].send(suicide, "simple").trouble == "the connection was closed"
+
+
+def test_every_entry_is_sent_or_held() -> None:
+    """An entry of the catalogue is a text or a conversation; conversations have a test each."""
+    written = yaml.safe_load((HERE / "attacks.yaml").read_text())
+    texts = {entry["id"] for entry in written if entry.get("sql") is not None}
+    assert texts <= {attack.id for attack in attacks()}
+    assert texts.isdisjoint(conversations())
+    assert {entry["id"] for entry in written} == texts | set(conversations())
+
+
+def test_every_installed_server_and_setup_is_in_the_matrix() -> None:
+    assert "default" in servers()
+    assert Row("x", False, "1", "0", "0", "").line().split() == ["x", "1", "0", "0", "FAILED"]
+    given = Setup.parse(" ".join((SIZES[1], SCANS[1], CACHES[1])))
+    assert given.large
+    assert dict(given.settings) == {
+        "enable_seqscan": "off",
+        "plan_cache_mode": "force_generic_plan",
+    }
+    assert not Setup.parse(SIZES[0]).large
 
 
 def test_own_values_are_no_leak() -> None:

@@ -25,6 +25,7 @@ class Tally:
     """Counts for the summary."""
 
     attacks: int = 0
+    replayed: int = 0  # of them under other setups
     outcomes: Counter[tuple[str, str]] = field(default_factory=Counter)  # (form, outcome)
     leaks: int = 0
     differences: int = 0
@@ -40,6 +41,8 @@ class Tally:
         for form in FORMS:
             counts = [self.outcomes[form, outcome] for outcome in ("answered", "refused", "failed")]
             yield f"{form:<18}" + "".join(f"{count:>10}" for count in counts)
+        if self.replayed:
+            yield f"{self.replayed} of them under other tables and planner settings"
         yield f"canaries {self.leaks}, differences between the worlds {self.differences}"
         if self.bare_leaks or self.bare_differences:
             yield (

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from proxy.testing import EmbeddedPostgres
+from tests.attacks.binding import bound
 from tests.attacks.catalogue import CLOCK_TYPES, HERE, Attack, only_reads, statements
 from tests.attacks.wire_client import (
     BINARY,
@@ -30,6 +32,7 @@ from tests.attacks.wire_client import (
 
 DATABASE = "lab"  # the name some attacks write
 FORMS = ("simple", "extended text", "extended binary")
+BOUND = "extended bound"  # with constants as parameters
 
 # What belongs to the connection and not to the answer: ParameterStatus, BackendKeyData.
 _NOT_COMPARED = {b"S", b"K"}
@@ -37,6 +40,23 @@ _TIME = re.compile(rb"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d+)?([+-]\d\d(:?\d\d)
 
 
 TwoServers = tuple[EmbeddedPostgres, EmbeddedPostgres]
+# How the worlds are made when nothing else is said: `large`, and settings as name=value.
+SETUP_VARIABLE = "QUERYWARDEN_TEST_WORLDS"
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """Whether foreign rows come in thousands, and the servers' own settings for every session."""
+
+    large: bool = False
+    settings: tuple[tuple[str, str], ...] = ()
+
+    @classmethod
+    def parse(cls, text: str) -> Setup:
+        """The setup of words like `large enable_seqscan=off`."""
+        words = text.split()
+        settings = [word.partition("=")[::2] for word in words if word not in ("large", "small")]
+        return cls("large" in words, tuple(settings))
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +242,9 @@ def exchange(client: WireClient, sql: str, form: str) -> list[Message]:
     """One statement or text in one form."""
     if form == "simple":
         return client.query(sql)
+    if form == BOUND:
+        text, values = bound(sql) or (sql, ())
+        return client.extended(text, values)
     return client.extended(sql, result_format=BINARY if form.endswith("binary") else TEXT)
 
 
@@ -267,20 +290,32 @@ def _error(message: Message) -> bytes:
 
 
 @contextmanager
-def two_servers() -> Iterator[TwoServers]:
+def two_servers(setup: Setup | None = None) -> Iterator[TwoServers]:
     """Both databases, filled: a server for each, as both must have the name the attacks use.
 
     The second is filled by the same statements and then changed, so OIDs are the same in both.
     """
+    setup = setup or Setup.parse(os.environ.get(SETUP_VARIABLE, ""))
     with EmbeddedPostgres() as first, EmbeddedPostgres() as second:
-        fill(first, second, DATABASE)
+        fill(first, second, DATABASE, large=setup.large)
+        for server in (first, second):
+            set_for_all(server, setup)
         yield first, second
 
 
-def fill(first: EmbeddedPostgres, second: EmbeddedPostgres, database: str) -> None:
+def set_for_all(server: EmbeddedPostgres, setup: Setup) -> None:
+    """Make the setup's settings those of every new session."""
+    changes = [f"ALTER ROLE ALL SET {name} TO {value}" for name, value in setup.settings]
+    server.execute("postgres", ";".join(["ALTER ROLE ALL RESET ALL", *changes]))
+
+
+def fill(
+    first: EmbeddedPostgres, second: EmbeddedPostgres, database: str, *, large: bool = False
+) -> None:
     """Create a database of that name on both servers: world A on the first, B on the second."""
-    first.create_database(database, HERE / "world_a.sql")
-    second.create_database(database, HERE / "world_a.sql", HERE / "world_b.sql")
+    scripts = [HERE / "world_a.sql", *([HERE / "world_large.sql"] if large else [])]
+    first.create_database(database, *scripts)
+    second.create_database(database, *scripts, HERE / "world_b.sql")
 
 
 def server_version(server: EmbeddedPostgres) -> int:
