@@ -97,6 +97,26 @@ class UserType:
     parts: tuple[int, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Routine:
+    """A function, aggregate or procedure outside pg_catalog and information_schema.
+
+    `kind`: pg_proc.prokind, f a w p. `volatility`: i s v. `types`: of its arguments, its result
+    and the result's columns, as in Column.type. `columns`: names it has in FROM besides its own.
+    `inlined`: a set-returning SQL function that PostgreSQL may take apart in FROM.
+    """
+
+    schema: str
+    name: str
+    kind: str
+    volatility: str
+    definer: bool = False
+    language: str = "sql"
+    inlined: bool = False
+    types: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True)
 class Catalog:
     """The upstream database as of one moment.
@@ -106,7 +126,8 @@ class Catalog:
     Column.type. `user_functions`: names of functions outside pg_catalog and information_schema
     that come with no extension; `functions`: names of all functions; `record_functions`: those
     of them callable as `row.name` (one argument of a row or any type).
-    `system_functions`: names of the functions PostgreSQL itself brings, the same in every database.
+    `system_functions`: names of the functions PostgreSQL itself brings, the same in every database;
+    `routines`: all others themselves.
     `user_operators`: operator names defined outside pg_catalog and by no extension.
     `builtin_types`: names of types in pg_catalog, row types left out.
     """
@@ -120,6 +141,7 @@ class Catalog:
     leakproof: frozenset[tuple[str, str, str]] = frozenset()
     functions: frozenset[str] = frozenset()
     user_functions: frozenset[str] = frozenset()
+    routines: tuple[Routine, ...] = ()
     record_functions: frozenset[str] = frozenset()
     system_functions: frozenset[str] = frozenset()
     user_operators: frozenset[str] = frozenset()
@@ -131,6 +153,15 @@ class Catalog:
     def by_name(self) -> dict[tuple[str, str], Relation]:
         """(schema, name) -> relation."""
         return {(r.schema, r.name): r for r in self.relations}
+
+    @cached_property
+    def routine_names(self) -> dict[tuple[str, str], tuple[Routine, ...]]:
+        """(schema, name) -> all functions of that name."""
+        found: dict[tuple[str, str], tuple[Routine, ...]] = {}
+        for routine in self.routines:
+            key = (routine.schema, routine.name)
+            found[key] = (*found.get(key, ()), routine)
+        return found
 
     def find(self, schema: str, name: str) -> Relation | None:
         """The relation PostgreSQL would take for this name; `schema` "" means the search path."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from policies import views
+from policies import routines, views
 from policies.catalog import Catalog, Relation
 from policies.rules import RuleSet
 from policies.rules_models import Entity
@@ -28,7 +28,8 @@ class Finding:
 
 def findings(rules: RuleSet, catalog: Catalog) -> tuple[Finding, ...]:
     """Errors (rules that name what is not there, or do not fit its type), then warnings."""
-    errors = [Finding(field, message) for field, message in views.problems(rules, catalog)]
+    fit = (*views.problems(rules, catalog), *routines.problems(rules, catalog))
+    errors = [Finding(field, message) for field, message in fit]
     warnings = []
     if catalog.role_is_superuser:
         warnings.append(
@@ -51,7 +52,8 @@ def findings(rules: RuleSet, catalog: Catalog) -> tuple[Finding, ...]:
                     error=False,
                 )
             )
-    return (*errors, *warnings, *_views(rules, catalog))
+    loud = [Finding(f, said, error=False) for f, said in routines.warnings(rules, catalog)]
+    return (*errors, *warnings, *_views(rules, catalog), *loud)
 
 
 def _views(rules: RuleSet, catalog: Catalog) -> Iterator[Finding]:

@@ -18,6 +18,7 @@ from policies import grammar
 from policies.catalog import Catalog
 from policies.functions import AGGREGATES
 from policies.grammar import Node
+from policies.lookups import called
 from policies.origins import Names, Origin, Untraceable, arms, output_names, outputs
 from policies.views import PolicyView
 
@@ -381,4 +382,4 @@ def conjuncts(condition: Node) -> Iterator[Node]:
 
 
 def _is_computed(call: Node) -> bool:
-    return "over" in call or grammar.names(call["funcname"])[-1] in AGGREGATES
+    return "over" in call or called(call) in AGGREGATES

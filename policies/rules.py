@@ -14,7 +14,7 @@ from pydantic import Field, ValidationError
 
 from policies.decision import Mode
 from policies.rules_budget import PROFILES, Budget, combine
-from policies.rules_checks import check, table_of
+from policies.rules_checks import check, function_of, table_of
 from policies.rules_columns import ColumnRule, is_glob, matches
 from policies.rules_errors import (
     CREDENTIALS_GO_ELSEWHERE,
@@ -60,6 +60,10 @@ class RuleSet(RulesFile):
         return {table_of(n, entity): n for n, entity in self.entities.items() if entity.visible}
 
     @cached_property
+    def _functions_by_name(self) -> dict[tuple[str, str], str]:
+        return {function_of(n, function): n for n, function in self.functions.items()}
+
+    @cached_property
     def _budgets(self) -> dict[tuple[str, ...], Budget]:
         return {}
 
@@ -79,6 +83,19 @@ class RuleSet(RulesFile):
             for entity in self.capabilities[capability].select:
                 if self.entities[entity].visible:
                     found[entity] = (*found.get(entity, ()), capability)
+        return found
+
+    def function_names(self) -> dict[tuple[str, str], str]:
+        """(schema, function) -> the name the rules use."""
+        return self._functions_by_name
+
+    def callable(self, roles: Iterable[str]) -> dict[str, tuple[str, ...]]:
+        """Name of a function -> the capabilities that permit calling it."""
+        found: dict[str, tuple[str, ...]] = {}
+        granted = (c for name in roles if name in self.roles for c in self.roles[name].can)
+        for capability in dict.fromkeys(granted):
+            for function in self.capabilities[capability].call:
+                found[function] = (*found.get(function, ()), capability)
         return found
 
     def lockers(self, roles: Iterable[str]) -> frozenset[str]:

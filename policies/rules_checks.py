@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from policies.rules_budget import PROFILES
 from policies.rules_errors import Finding, Location, did_you_mean, shown
-from policies.rules_models import Entity, RulesFile, SubjectEntry, split_table
+from policies.rules_models import Entity, Function, RulesFile, SubjectEntry, split_table
 
 
 def check(rules: RulesFile) -> list[Finding]:
@@ -55,6 +55,26 @@ def _entity_tables(rules: RulesFile) -> Iterator[Finding]:
             message = f"table {'.'.join(table)} is already entity `{taken[table]}`"
             yield Finding(at, message, "keep one of the two")
         taken.setdefault(table, name)
+
+
+def _functions(rules: RulesFile) -> Iterator[Finding]:
+    """Each function is listed once, and capabilities name listed ones."""
+    taken: dict[tuple[str, str], str] = {}
+    for name, function in rules.functions.items():
+        if function.function is None and name != name.lower():
+            message = "has capital letters, so its function must be said"
+            hint = f"add `function: public.{name.lower()}`"
+            yield Finding(("functions", name), message, hint)
+            continue
+        known = function_of(name, function)
+        if known in taken:
+            message = f"{'.'.join(known)} is already function `{taken[known]}`"
+            yield Finding(("functions", name), message, "keep one of the two")
+        taken.setdefault(known, name)
+    for name, capability in rules.capabilities.items():
+        at: Location = ("capabilities", name, "call")
+        yield from _known(at, capability.call, "function", tuple(rules.functions))
+        yield from _repeated(at, capability.call)
 
 
 def _owner_roles(rules: RulesFile) -> Iterator[Finding]:
@@ -136,6 +156,7 @@ CHECKS: tuple[Callable[[RulesFile], Iterator[Finding]], ...] = (
     _entity_scopes,
     _entity_tables,
     _owner_roles,
+    _functions,
     _references,
     _logins,
     _subject_values,
@@ -146,6 +167,11 @@ CHECKS: tuple[Callable[[RulesFile], Iterator[Finding]], ...] = (
 def table_of(name: str, entity: Entity) -> tuple[str, str]:
     """(schema, table) of an entity, as the catalog spells them."""
     return ("public", name) if entity.table is None else split_table(entity.table)
+
+
+def function_of(name: str, function: Function) -> tuple[str, str]:
+    """(schema, name) of a function of the rules, as the catalog spells them."""
+    return ("public", name) if function.function is None else split_table(function.function)
 
 
 def _reached(rules: RulesFile, subject: SubjectEntry) -> dict[str, Entity]:

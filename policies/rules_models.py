@@ -202,6 +202,17 @@ class Entity(Fields):
     then masks and hashes, then show."""
 
 
+class Function(Fields):
+    """A function of the database that may be called. One that is not listed does not exist."""
+
+    function: Annotated[str, AfterValidator(_table)] | None = None
+    """schema.function; absent: the function of this name in schema public. All functions of the
+    name, whatever their arguments."""
+    volatile: bool = False
+    """true: it is VOLATILE, and whoever wrote this rule says that it changes nothing. Logins that
+    may lock cannot call it."""
+
+
 class Capability(Fields):
     """A named permission."""
 
@@ -209,6 +220,8 @@ class Capability(Fields):
     """Entities that may be read."""
     lock: bool = False
     """true: the entities of `select` may also be locked, by SELECT ... FOR UPDATE and FOR SHARE."""
+    call: tuple[Name, ...] = ()
+    """Functions that may be called."""
 
 
 class Role(Fields):
@@ -258,6 +271,8 @@ class RulesFile(Fields):
     """Starting values: prod (strict), internal or dev."""
     entities: dict[Name, Entity] = Field(default_factory=dict)
     """Tables that may be seen, by the name the rules use for them."""
+    functions: dict[Name, Function] = Field(default_factory=dict)
+    """Functions of the database that may be called, by the name the rules use for them."""
     capabilities: dict[Name, Capability] = Field(default_factory=dict)
     """Named permissions."""
     roles: dict[Name, Role] = Field(default_factory=dict)
@@ -274,6 +289,7 @@ _LEVELS: tuple[tuple[tuple[str | type[int] | None, ...], type[Fields], frozenset
     ((), RulesFile, frozenset()),
     (("entities", _ANY), Entity, frozenset({"key", "joins", "invariants"})),
     (("entities", _ANY, "owner"), Owner, frozenset()),
+    (("functions", _ANY), Function, frozenset()),
     (
         ("capabilities", _ANY),
         Capability,

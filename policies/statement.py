@@ -12,6 +12,7 @@ from policies.decision import CopyOut, Forget
 from policies.grammar import Node, Token
 from policies.lookups import Lookup
 from policies.places import PUT, Written
+from policies.routines import Call
 from policies.rules import Budget
 from policies.subject import Subject
 from policies.syscat import SYSTEM_SCHEMAS
@@ -51,6 +52,7 @@ class Reading:
     columns: list[tuple[str, ...]] = field(default_factory=list)
     long_columns: bool = False  # whether some are written schema.table.column
     locks: list[Node] = field(default_factory=list)  # SELECTs with FOR UPDATE and the like
+    calls: list[Call] = field(default_factory=list)  # of functions the rules name
     samples: dict[int, Node] = field(default_factory=dict)  # by id() of the RangeVar sampled
     attributes: list[str] = field(default_factory=list)  # x in (value).x
     # Names of functions in FROM and the columns the statement declares for them.

@@ -14,6 +14,7 @@ from policies.functions import LOOKUP_TYPES
 from policies.grammar import Node
 from policies.masks import MaskError, digest, mask
 from policies.reasons import MODEL_NOT_ALLOWED, TENANT_SCOPE_REQUIRED, Refusal
+from policies.routines import Calls
 from policies.rules import RuleSet
 from policies.rules_models import Entity
 from policies.sql import identifier, literal
@@ -116,6 +117,8 @@ class Views:
         self, rules: RuleSet, catalog: Catalog, subject: Subject, hash_key: bytes = b""
     ) -> None:
         self.lockers = rules.lockers(subject.roles)  # capabilities that may lock
+        granted = rules.callable(subject.roles)
+        self.calls = Calls(rules, catalog, granted, locks=bool(self.lockers))
         self._catalog = catalog
         self._by_table: dict[tuple[str, str], PolicyView | Refusal] = {}
         self._system: dict[tuple[str, str], PolicyView] = {}

@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import asyncpg
 
-from policies.catalog import Catalog, Column, Constraint, Index, Relation, UserType
+from policies.catalog import Catalog, Column, Constraint, Index, Relation, Routine, UserType
 
 OLDEST_SERVER = 140000  # multiranges and pg_type.typsubscript; older ones lack columns read here
 CONNECT_SECONDS = 10.0
@@ -166,6 +166,34 @@ SELECT p.proname::text AS name,
  GROUP BY 1
 """
 
+# A domain counts as what it is made of. The arguments a function gives back are the columns it has
+# in FROM, else those of its row type.
+_ROUTINES = f"""
+SELECT n.nspname::text AS schema, p.proname::text AS name, p.prokind::text AS kind,
+       p.provolatile::text AS volatility, p.prosecdef AS definer, l.lanname::text AS language,
+       l.lanname = 'sql' AND p.proretset AND NOT p.prosecdef AND p.proconfig IS NULL AS inlined,
+       ARRAY(SELECT format_type(coalesce(nullif(t.typbasetype, 0), t.oid), NULL)
+               FROM pg_type t
+              WHERE t.oid = ANY (coalesce(p.proallargtypes, p.proargtypes::oid[]) || p.prorettype)
+                 OR t.oid IN (SELECT a.atttypid FROM pg_attribute a JOIN pg_type c
+                                  ON c.typrelid = a.attrelid
+                               WHERE c.oid = p.prorettype AND a.attnum > 0 AND NOT a.attisdropped)
+              ORDER BY t.oid) AS types,
+       CASE WHEN p.proargmodes && '{{o,b,t}}'
+            THEN ARRAY(SELECT x.name FROM unnest(p.proargnames, p.proargmodes) x(name, mode)
+                        WHERE x.mode IN ('o', 'b', 't') AND x.name <> '')
+            ELSE ARRAY(SELECT a.attname::text FROM pg_attribute a JOIN pg_type c
+                           ON c.typrelid = a.attrelid
+                        WHERE c.oid = p.prorettype AND a.attnum > 0 AND NOT a.attisdropped
+                        ORDER BY a.attnum)
+       END AS columns
+  FROM pg_proc p
+  JOIN pg_namespace n ON n.oid = p.pronamespace
+  JOIN pg_language l ON l.oid = p.prolang
+ WHERE {_USER}
+ ORDER BY p.oid
+"""
+
 _OPERATORS = """
 SELECT DISTINCT o.oprname::text AS name
   FROM pg_operator o
@@ -237,6 +265,10 @@ async def _read(connection: asyncpg.Connection) -> Catalog:
         ),
         functions=_names(functions),
         user_functions=_names(row for row in functions if row["own"]),
+        routines=tuple(
+            Routine(**{**row, "types": tuple(row["types"]), "columns": tuple(row["columns"])})
+            for row in await connection.fetch(_ROUTINES)
+        ),
         record_functions=_names(row for row in functions if row["takes_row"]),
         system_functions=_names(row for row in functions if row["system"]),
         user_operators=_names(await connection.fetch(_OPERATORS)),

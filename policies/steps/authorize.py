@@ -25,6 +25,7 @@ def authorize(statement: Statement) -> None:
         for use in statement.uses
         if use.view.capabilities
     ]
+    named += [list(call.capabilities) for call in statement.reading.calls]
     for capability in (c for capabilities in named for c in capabilities):
         if all(capability in capabilities for capabilities in named):
             needed = {capability: None}  # the first that covers everything is enough

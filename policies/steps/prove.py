@@ -2,7 +2,7 @@
 
 Both trees are walked side by side. They may differ in these places only, and there exactly so:
 a relation has become its policy view (with its sampling inside), a looked-up object its guard, the
-outermost limit the cap, a bare function name that of pg_catalog, schema.table.column has lost its
+outermost limit the cap, a bare function name has its schema, schema.table.column has lost its
 schema, and a group has gained columns that depend on its key.
 
 Of the steps before only what they found in the original's tree is taken and the views themselves,
@@ -294,7 +294,8 @@ class _Proof:
         lookup = self._lookups.get(id(before))
         spread = lookup is not None and lookup.kind == "spread"
         if len(before["funcname"]) == 1 and not spread:
-            schema = {"String": {"sval": "pg_catalog"}}
+            call = self._views.calls.find(grammar.names(before["funcname"]))
+            schema = {"String": {"sval": call.schema if call is not None else "pg_catalog"}}
             before = {**before, "funcname": [schema, *before["funcname"]]}
         guard = guard_of(before)
         if guard is None:

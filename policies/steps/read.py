@@ -161,6 +161,10 @@ def _check_function(node: Node, parts: tuple[str, ...], statement: Statement) ->
         return  # a computed name is guarded
     if name in SETTING_WRITERS and len(given) == 3 and _may_set(given, statement):
         return
+    call = statement.views.calls.find(parts)
+    if call is not None:
+        statement.reading.calls.append(call)
+        return
     raise _no_function(parts, statement)
 
 
@@ -231,12 +235,30 @@ def _note_source(node: Node, statement: Statement) -> None:
     named = {alias["aliasname"]} if alias else set()
     for entry in node["functions"]:
         call, *columns = entry["List"]["items"]
-        named.update(grammar.names(call.get("FuncCall", {}).get("funcname", []))[-1:])
+        parts = grammar.names(call.get("FuncCall", {}).get("funcname", []))
+        named.update(parts[-1:])
+        columns_of = _columns_of(parts, statement)
+        if "colnames" not in alias:  # which give them other names
+            declared |= columns_of - statement.catalog.record_functions
         for column in columns:
             for definition in column.get("List", {}).get("items", []):
                 declared.add(definition["ColumnDef"]["colname"])
     for name in named:
         statement.reading.sources.setdefault(name, set()).update(declared)
+
+
+def _columns_of(parts: tuple[str, ...], statement: Statement) -> frozenset[str]:
+    """Columns of a function of the database in FROM."""
+    call = statement.views.calls.find(parts)
+    if call is not None and call.inlined:
+        # As conditions on a view, those on its result might run before its own.
+        raise Refusal(
+            FUNCTION_NOT_ALLOWED,
+            f"function {'.'.join(parts)} may not stand in FROM: PostgreSQL would take it apart, "
+            "and conditions could see what it leaves out",
+            "a SET clause in its definition, as SET search_path = public, keeps it whole",
+        )
+    return call.columns if call is not None else frozenset()
 
 
 def _note_sample(node: Node, statement: Statement) -> None:
@@ -304,7 +326,7 @@ def _named(statement: Statement) -> set[str]:
             found.add(node["name"])
         elif key in ("colnames", "aliascolnames"):
             found.update(grammar.names(node))
-    return found.union(*statement.reading.sources.values())
+    return found.union(statement.views.calls.columns, *statement.reading.sources.values())
 
 
 def _harmless(name: str, statement: Statement) -> bool:

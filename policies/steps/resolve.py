@@ -279,14 +279,16 @@ def _before_as(statement: Statement, at: int) -> tuple[int, int]:
 
 
 def _guard_functions(statement: Statement, empty: set[int], spread: set[int]) -> None:
-    """Pin bare names to pg_catalog, for an overload the database may define is not meant, and
+    """Pin bare names to a schema, for an overload the database may define is not meant, and
     guard what is looked up."""
     for node, parts in statement.reading.functions:
         if id(node) in empty:
             continue
         if len(parts) == 1 and id(node) not in spread:
             place = _place(node, statement)
-            statement.edits.append(Edit(place, place, "pg_catalog.", kind=PINNED))
+            call = statement.views.calls.find(parts)
+            schema = identifier(call.schema) if call is not None else "pg_catalog"
+            statement.edits.append(Edit(place, place, f"{schema}.", kind=PINNED))
         found = FOUND.get(function_name(parts))
         if found is not None:
             place = _place(node, statement)

@@ -161,6 +161,14 @@ def test_a_cap_that_is_none_is_seen(original: str, rewritten: str) -> None:
     assert where(original, rewritten, 10) != ""
 
 
+def test_a_function_of_the_database_gains_its_own_schema_only() -> None:
+    expected = Expected(None, is_view, functions={"total": "shop"})
+    assert difference("SELECT total(1)", "SELECT shop.total(1)", expected) == ""
+    for wrong in ("pg_catalog.total(1)", "other.total(1)", "shop.lower(1)", "shop.total(2)"):
+        assert difference("SELECT total(1)", f"SELECT {wrong}", expected)
+    assert difference("SELECT lower('a')", "SELECT shop.lower('a')", expected)
+
+
 def test_an_inner_limit_is_no_cap() -> None:
     original = "SELECT * FROM (SELECT 1 LIMIT 50) AS d"
     assert where(original, "SELECT * FROM (SELECT 1 LIMIT 11) AS d LIMIT 11", 10) != ""

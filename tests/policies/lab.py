@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from policies.catalog import Catalog, Column, Constraint, Index, Relation, UserType
+from policies.catalog import Catalog, Column, Constraint, Index, Relation, Routine, UserType
 from policies.decision import Allow, Decision, Deny
 from policies.pipeline import Snapshot, decide
 from policies.rules import parse
@@ -29,17 +29,29 @@ entities:
   board: {shared: true}
   walled: {shared: true}
   veiled: {shared: true, columns: {secret: deny}}
+functions:
+  total: {}
+  rows_of: {}
+  cut: {}
+  wild: {}
+  vouched: {volatile: true}
+  named: {}
+  twin: {}
+  fine: {function: private.total}
+  max: {function: private.max}
+  lost: {}
 capabilities:
   browse: {select: [t, s, own, gone, kinds, broken]}
   huge: {select: [big, items]}
-  numbers: {select: [s]}
+  numbers: {select: [s], call: [vouched]}
+  sums: {call: [total, rows_of, cut, wild, vouched, named, twin, fine, max, lost]}
   keep: {select: [t, own, sums, veiled, board, walled], lock: true}
 roles:
   reader: {can: [browse], budget: {joins: 100, complexity: 1000000, columns: 1000}}
   clerk: {can: [browse, huge]}
   counter: {can: [numbers], budget: {rows: 5, time: 1s}}
   watched: {can: [browse], mode: observe}
-  keeper: {can: [browse, keep], budget: {joins: 100, complexity: 1000000}}
+  keeper: {can: [browse, keep, sums], budget: {joins: 100, complexity: 1000000}}
 subjects:
   - {login: ann, tenant: 1, user_id: 7, roles: [reader], attributes: {kind: "it's"}}
   - {login: ray, tenant: 1, user_id: 7, roles: [clerk], attributes: {kind: "it's"}}
@@ -119,7 +131,7 @@ CATALOG = Catalog(
         UserType(16502, "public", "t", "c", relation=20001),
     ),
     system_functions=frozenset(
-        "pg_sleep upper lower repeat query_to_xml current_query set_config".split()
+        "pg_sleep upper lower max repeat query_to_xml current_query set_config".split()
     ),
     functions=frozenset("pg_sleep peek upper lower regclass".split()),
     builtin_types=frozenset(
@@ -128,6 +140,21 @@ CATALOG = Catalog(
     ),
     leakproof=frozenset(
         (sign, one, one) for sign in ("=", "<>", "<", "<=", ">", ">=") for one in _COMPARABLE
+    ),
+    routines=(
+        Routine("public", "total", "f", "s", types=("integer", "numeric")),
+        Routine("public", "total", "a", "i", types=("numeric", "numeric")),
+        Routine("public", "rows_of", "f", "s", language="plpgsql", columns=("id", "note")),
+        Routine("public", "cut", "f", "s", inlined=True, columns=("id",)),
+        Routine("public", "wild", "f", "v"),
+        Routine("public", "vouched", "f", "v", definer=True),
+        Routine("public", "named", "f", "i", types=("regclass[]", "text")),
+        Routine("public", "twin", "f", "i"),
+        Routine("later", "twin", "f", "i"),
+        Routine("private", "total", "f", "i", language="c"),
+        Routine("private", "max", "f", "i"),
+        Routine("public", "lost", "p", "v"),
+        Routine("public", "unlisted", "f", "i"),
     ),
     user_functions=frozenset({"peek", "upper"}),
     record_functions=frozenset({"peek"}),

@@ -130,6 +130,30 @@ def test_a_lock_is_neither_added_nor_changed(sql: str, right: str, wrong: str) -
         prove(statement)
 
 
+CALLING = [
+    ("SELECT total(1)", '"public".total', '"private".total'),
+    ("SELECT total(1)", '"public".total', "pg_catalog.total"),
+    ("SELECT total(1)", '"public".total', "total"),
+    ("SELECT total(1)", '"public".total', '"public".wild'),
+    ("SELECT private.total(1)", "private.total", "public.total"),
+    ("SELECT lower('a')", "pg_catalog.lower", "public.lower"),
+    ("SELECT who FROM own WHERE total(who) > 1", " OFFSET 0", ""),
+]
+
+
+@pytest.mark.parametrize(("sql", "right", "wrong"), CALLING)
+def test_a_function_of_the_database_is_the_one_that_was_meant(
+    sql: str, right: str, wrong: str
+) -> None:
+    statement = _written(sql, "kim")
+    prove(statement)
+    text = statement.output.decode()
+    assert right in text
+    statement.output = text.replace(right, wrong, 1).encode()
+    with pytest.raises(Refusal):
+        prove(statement)
+
+
 def test_a_view_put_where_the_client_wrote_one_by_hand_changes_nothing() -> None:
     """A client cannot fake a policy view: its own derived table names the relation again."""
     statement = _written('SELECT * FROM (SELECT r."id", r."x" FROM "public"."s" r) AS "s"')
