@@ -94,6 +94,8 @@ def _written(node: Message, bare: str, inner: str, alias: str) -> str:
         return f"column {words!r}"
     parts = []
     for field, value in node.ListFields():
+        if field.name in ("funcname", "names"):
+            value = list(value)[-1:]  # the same with and without pg_catalog
         if field.name.endswith("location") or field.name.startswith(("list_", "rexpr_list_")):
             continue
         if field.message_type is None:

@@ -19,6 +19,7 @@ from policies.catalog import Catalog
 from policies.functions import AGGREGATES
 from policies.grammar import Node
 from policies.lookups import called
+from policies.moments import moment
 from policies.origins import Names, Origin, Untraceable, arms, output_names, outputs
 from policies.views import PolicyView
 
@@ -307,11 +308,13 @@ class _Conditions:
                 if "A_Const" in value["arg"] or "ParamRef" in value["arg"]:
                     bounds = value["typeName"].get("arrayBounds")
                     return None if bounds else {type_written(value["typeName"])}
-                return None
+                time = moment(node)
+                return {time[0]} if time is not None else None
             case "FuncCall" if _is_computed(value):
                 return {_COMPUTED}  # from rows the scopes have left
             case _:
-                return None
+                time = moment(node)
+                return {time[0]} if time is not None else None
 
     def _column_types(self, parts: tuple[str, ...]) -> set[str] | None:
         try:

@@ -24,6 +24,7 @@ from policies import grammar
 from policies.catalog import Catalog, Relation
 from policies.fence import comparable, conjuncts, touched, type_written
 from policies.grammar import Node
+from policies.moments import moment
 from policies.sql import identifier, literal
 from policies.views import INNER, Fence, PolicyView
 
@@ -162,7 +163,10 @@ class _Level:
 
     def _constant(self, place: int, column: str, signs: tuple[str, ...], node: Node) -> str | None:
         ((kind, value),) = node.items()
-        cast = ""
+        own, cast, time = self._type(place, column), "", moment(node)
+        if time is not None:
+            leakproof = all(comparable(self._leakproof, sign, own, time[0]) for sign in signs)
+            return time[1] if leakproof else None
         if kind == "TypeCast":
             written = value["typeName"]
             if "typmods" in written or "arrayBounds" in written:
@@ -174,7 +178,6 @@ class _Level:
             type_name = next(t for key, t in _LITERAL_TYPES.items() if key in value)
         else:
             type_name = "unknown"
-        own = self._type(place, column)
         if not all(comparable(self._leakproof, sign, own, type_name) for sign in signs):
             return None
         text = self._written(kind, value)

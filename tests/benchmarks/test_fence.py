@@ -43,6 +43,10 @@ def _left(condition: str, around: str) -> bool:
         ("r.id IN (1, 2)", "SELECT FROM s LEFT JOIN t ON true WHERE t.id IN (1, 2)"),
         ("r.id = u.x", "SELECT FROM s u LEFT JOIN t ON t.id = u.x"),
         ("r.id = 5", "SELECT FROM s u LEFT JOIN t v ON v.id = 5"),
+        (
+            "r.x > (pg_catalog.now() - '1 day'::pg_catalog.interval)",
+            "SELECT FROM t WHERE x > now() - '1 day'::interval",
+        ),
     ],
 )
 def test_copies_are_taken_off(condition: str, around: str) -> None:

@@ -82,3 +82,8 @@ SELECT own.who FROM own WHERE own.who IN (SELECT t.id FROM t WHERE 1 / t.n > 0)
 SELECT 1 FROM t u JOIN t v ON u.n = v.n JOIN own ON own.who = u.id
 >> SELECT 1 FROM (SELECT r."id", r."org", r."a", NULL::text AS "mail", COALESCE(r."n", r."n") AS "n", r."mood" FROM "public"."t" r WHERE r."org" = '1' OFFSET 0) u JOIN (SELECT r."id", r."org", r."a", NULL::text AS "mail", COALESCE(r."n", r."n") AS "n", r."mood" FROM "public"."t" r WHERE r."org" = '1' OFFSET 0) v ON u.n = v.n JOIN (SELECT r."org", r."who" FROM "public"."own" r WHERE r."org" = '1' AND r."who" = '7') AS "own" ON own.who = u.id
 >> LIMIT 101
+
+--# a moment that says nothing of any row is a constant
+SELECT * FROM gone WHERE died > now()::date - 7 AND id > CURRENT_DATE - id
+>> SELECT * FROM (SELECT COALESCE(r."id", r."id") AS "id", r."died" FROM "public"."gone" r WHERE r."died" IS NULL AND r."died" > ((pg_catalog.now())::pg_catalog.date - 7) OFFSET 0) AS "gone" WHERE died > pg_catalog.now()::date - 7 AND id > CURRENT_DATE - id
+>> LIMIT 101

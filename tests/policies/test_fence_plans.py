@@ -56,6 +56,9 @@ INDEXED = [
      "WHERE u.id = 11", "orders_user", True),
     ("SELECT * FROM users u, orders o WHERE o.user_id = u.id AND u.id = 11 AND o.amount > 5",
      "orders_user", True),
+    ("SELECT * FROM orders WHERE made > now() - interval '7 days'", "orders_made", False),
+    ("SELECT * FROM orders WHERE made > now() - interval '7 days' AND amount > 5",
+     "orders_made", True),
     ("SELECT * FROM orders ORDER BY id DESC LIMIT 5", "orders_pkey", False),
     ("SELECT * FROM orders WHERE user_id <> 5 ORDER BY made LIMIT 5", "orders_made", False),
 ]  # fmt: skip
