@@ -61,6 +61,23 @@ class CopyOut:
 
 
 @dataclass(frozen=True, slots=True)
+class Naming:
+    """What a statement does with a name of SQL's PREPARE or DECLARE; FETCH is also MOVE.
+
+    `text`: of a PREPARE or DECLARE, the statement itself, to be decided again under other rules.
+    `query`: what runs under the name of a PREPARE. `rows`: the most rows a cursor gives, unless the
+    client's own limit says so already; `hold`: the cursor outlives its transaction.
+    """
+
+    what: Literal["prepare", "execute", "declare", "fetch"]
+    name: str
+    text: bytes = b""
+    query: Plan | None = None
+    rows: int | None = None
+    hold: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """One statement ready to run.
 
@@ -77,6 +94,7 @@ class Plan:
     returns_rows: bool = False
     forget: Forget | None = None
     copy: CopyOut | None = None
+    naming: Naming | None = None
     hints: dict[str, str] = field(default_factory=dict)
     written: Written | None = None
 
@@ -86,12 +104,14 @@ class Allow:
     """The statements of one text, in order, all permitted. `text` is what is sent: one frame's SQL.
 
     `statements` is empty for a text with no statement in it (PostgreSQL answers EmptyQuery).
+    `named`: one of them makes or uses a name, so the session has to be asked as well.
     """
 
     statements: tuple[Plan, ...]
     text: bytes
     policy_version: str
     mode: Mode = "enforce"
+    named: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,14 +38,16 @@ class Cover:
     spare: int = 1
 
 
-def enclose(outer: Statement, cover: Cover, steps: Sequence[Step]) -> None:
-    """Set `outer.output`, and what is known of the query: uses, capability, cap. Raises Refusal."""
+def enclose(outer: Statement, cover: Cover, steps: Sequence[Step]) -> Statement:
+    """Set `outer.output`, and what is known of the query: uses, capability, cap. Returns the query
+    as a statement of its own. Raises Refusal."""
     inner = query_of(outer, cover.spare)
     for step in steps:
         step(inner)
     after = f"\n{cover.after}" if cover.after else ""
     adopt(outer, inner, cover.before, after)
     prove_envelope(outer, inner)
+    return inner
 
 
 def adopt(outer: Statement, inner: Statement, before: str, after: str) -> None:
@@ -90,7 +92,7 @@ def query_of(outer: Statement, spare: int = 1) -> Statement:
         raise refuse_kind(kind)
     start, end = _place(outer, node)
     inner = outer.inner(outer.text[start:end], outer.offset + start, node)
-    inner.spare = spare
+    inner.spare, inner.operation = spare, "select"
     return inner
 
 
@@ -113,16 +115,17 @@ def _ends(outer: Statement, at: int) -> Iterator[int]:
     """Where a query that begins at this token may end: with the text, or its parenthesis."""
     yield len(outer.text)
     if outer.tokens[at].name == "ASCII_40":
-        yield from _closing(outer.tokens[at:])
+        yield closing(outer.tokens, at)
 
 
-def _closing(tokens: Sequence[Token]) -> Iterator[int]:
+def closing(tokens: Sequence[Token], at: int) -> int:
+    """Where the parenthesis that token `at` opens is closed; the text is known to be balanced."""
     depth = 0
-    for token in tokens:
+    for token in tokens[at:]:
         depth += {"ASCII_40": 1, "ASCII_41": -1}.get(token.name, 0)
         if depth == 0:
-            yield token.end
-            return
+            return token.end
+    raise uncertain()
 
 
 def _reads_as(text: bytes, node: Node) -> bool:

@@ -11,9 +11,10 @@ from dataclasses import dataclass, field, replace
 from policies import grammar
 from policies.catalog import Catalog
 from policies.copying import copy_out
-from policies.decision import Allow, Decision, Deny, Facts, Mode, Plan, PolicyEffect
+from policies.decision import Allow, Decision, Deny, Facts, Mode, Naming, Plan, PolicyEffect
 from policies.envelope import Cover, enclose
 from policies.grammar import Raw
+from policies.named import declare, prepare
 from policies.places import JOINT, Written, tell
 from policies.reasons import INTERNAL_ERROR, SYNTAX_ERROR, Refusal
 from policies.rules import RuleSet
@@ -47,7 +48,10 @@ STEPS: tuple[Callable[[Statement], None], ...] = (
 )
 
 # Statements with a query inside: what is written around it, by kind.
-ENVELOPES: dict[str, Callable[[Statement], Cover]] = {}
+ENVELOPES: dict[str, Callable[[Statement], Cover]] = {
+    "DeclareCursorStmt": declare,
+    "PrepareStmt": prepare,
+}
 
 _MOST_VIEWS = 1000  # subjects whose compiled views are kept
 
@@ -95,7 +99,8 @@ def _enforced(text: bytes, subject: Subject, snapshot: Snapshot) -> Decision:
             facts = _facts_before(raw)
             plans.append(_plan(raw, facts, subject, snapshot))
         joined = JOINT.join(plan.sql for plan in plans)
-        return Allow(tuple(plans), joined, snapshot.version)
+        named = any(plan.naming is not None for plan in plans)
+        return Allow(tuple(plans), joined, snapshot.version, named=named)
     except Refusal as refusal:
         return _deny(refusal, facts, snapshot)
     except (grammar.TooDeep, RecursionError):
@@ -159,22 +164,38 @@ def _plan(raw: Raw, facts: Facts, subject: Subject, snapshot: Snapshot) -> Plan:
     elif raw.kind == "CopyStmt":
         copy_out(statement, STEPS)
     elif raw.kind in ENVELOPES:
-        enclose(statement, ENVELOPES[raw.kind](statement), STEPS)
+        inner = enclose(statement, ENVELOPES[raw.kind](statement), STEPS)
+        if statement.naming is not None:
+            return _naming_plan(facts, statement, inner, statement.naming)
     elif write_utility(statement):
         prove(statement)
     else:
         raise refuse_kind(raw.kind)
+    return _made(facts, statement)
+
+
+def _made(facts: Facts, statement: Statement) -> Plan:
     return Plan(
         sql=statement.output,
         facts=_facts_after(facts, statement),
         cap=statement.cap,
         most_bytes=None if statement.only_catalogs else statement.budget.bytes,
-        returns_rows=raw.kind in ("SelectStmt", "VariableShowStmt"),
+        returns_rows=statement.kind in ("SelectStmt", "VariableShowStmt"),
         forget=statement.forget,
         copy=statement.copy,
+        naming=statement.naming,
         hints=_hints(statement),
         written=statement.written,
     )
+
+
+def _naming_plan(facts: Facts, outer: Statement, inner: Statement, naming: Naming) -> Plan:
+    """The plan of a PREPARE or DECLARE. It gives no rows itself; what runs under a prepared name
+    is its query, with the query's own cap."""
+    raw = Raw(inner.text, inner.offset, inner.kind, inner.node)
+    query = _made(_facts_before(raw), inner)
+    naming = replace(naming, text=outer.text, query=query, rows=inner.cap)
+    return replace(_made(facts, outer), cap=None, naming=naming)
 
 
 _OPERATIONS = {
@@ -185,6 +206,10 @@ _OPERATIONS = {
     "MergeStmt": "merge",
     "CopyStmt": "copy",
     "ExplainStmt": "explain",
+    "DeclareCursorStmt": "declare",
+    "PrepareStmt": "prepare",
+    "ExecuteStmt": "execute",
+    "FetchStmt": "fetch",
     "DoStmt": "do",
     "CallStmt": "call",
 }

@@ -8,7 +8,7 @@ from sqlglot import exp
 
 from policies import grammar
 from policies.catalog import Catalog
-from policies.decision import CopyOut, Forget
+from policies.decision import CopyOut, Forget, Naming
 from policies.grammar import Node, Token
 from policies.lookups import Lookup
 from policies.places import PUT, Written
@@ -118,6 +118,7 @@ class Statement:
     cap: int | None = None  # the same, when the result may exceed it and must be cut
     forget: Forget | None = None
     copy: CopyOut | None = None
+    naming: Naming | None = None
     output: bytes = b""
     written: Written | None = None
     utility: bool = False  # decided by its kind alone; `output` is set by the step that read it

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 from policies.catalog import FIRST_NORMAL_OID
 from policies.decision import Decision, Deny, Facts, Mode
+from policies.named import parameter_types
 from policies.pipeline import Snapshot, decide
 from policies.reasons import (
     AUTHENTICATION_REQUIRED,
@@ -162,10 +163,7 @@ class Engine:
         if self.mode(subject) != "enforce":
             return None
         catalog = self._snapshot.catalog
-        rows = {known.oid for known in catalog.types if known.kind == "c"}
-        seen = self._snapshot.views(subject).sight.types.difference(
-            rows, (known.oid for known in catalog.types if rows.intersection(known.parts))
-        )
+        seen = parameter_types(self._snapshot.views(subject).sight.types, catalog)
         if all(oid in seen or (oid < FIRST_NORMAL_OID and oid not in _LOOKUP_OIDS) for oid in oids):
             return None
         return Deny(

@@ -371,10 +371,7 @@ def refuse_kind(kind: str) -> Refusal:
     """The refusal for a statement that is neither a query nor a known utility statement."""
     hint = {
         "ExplainStmt": "send the statement itself",
-        "DeclareCursorStmt": "send the SELECT itself, or use the driver's own portals",
-        "FetchStmt": "send the SELECT itself",
-        "PrepareStmt": "prepare through the driver instead of by SQL",
-        "ExecuteStmt": "prepare through the driver instead of by SQL",
+        "ExecuteStmt": "send the EXECUTE itself",
         "DiscardStmt": "use RESET ALL and DEALLOCATE ALL",
     }.get(kind, "only SELECT, VALUES, TABLE, transaction control, SET, SHOW and RESET are allowed")
     written = _WRITES.get(kind) or {"MergeStmt": "MERGE"}.get(kind)

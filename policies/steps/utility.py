@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 from policies.decision import Forget
 from policies.grammar import Node
+from policies.named import execute, fetch
 from policies.reasons import (
     SETTING_NOT_ALLOWED,
     STATEMENT_NOT_ALLOWED,
@@ -168,5 +169,7 @@ UTILITIES: dict[str, Callable[[Node, Statement], str]] = {
     "VariableShowStmt": _show,
     "DeallocateStmt": _deallocate,
     "ClosePortalStmt": _close,
+    "ExecuteStmt": execute,
+    "FetchStmt": fetch,
     "UnlistenStmt": _unlisten,
 }

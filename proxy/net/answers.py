@@ -27,6 +27,10 @@ Sent = Sequence[tuple[bytes, Written | None]]
 # An error inside a policy view: PostgreSQL's own words would name what is hidden.
 _UNFIT: Final = b"this relation cannot be read: its rules no longer fit the database"
 _ASK: Final = b"ask whoever keeps the rules to run: querywarden check"
+# An error in a statement that SQL prepared, by another text than the one that failed.
+_STALE: Final = b"the prepared statement does not fit the arguments, or the database as it is now"
+_AGAIN: Final = b"cast the arguments to the parameters' types, or prepare it again"
+_WORDING: Final = b"42"  # syntax error or access rule violation
 
 
 def error(
@@ -71,10 +75,14 @@ def denial(deny: Deny, severity: str = "ERROR") -> bytes:
     )
 
 
-def upstream_error(fields: Fields, sent: Sent, text: bytes, hint: str = "") -> bytes:
+def upstream_error(fields: Fields, sent: Sent | None, text: bytes, hint: str = "") -> bytes:
     """An ErrorResponse of the upstream as the client may have it: what it was `sent` for the
-    client's `text`."""
+    client's `text`; None when the place may be in another text."""
     if "P" not in fields or not fields["P"].isdigit():
+        return clean_fields(b"E", fields, hint)
+    if sent is None:
+        if fields.get("C", _WORDING).startswith(_WORDING):
+            fields, hint = {**fields, "M": _STALE, "H": _AGAIN}, ""
         return clean_fields(b"E", fields, hint)
     told = tell(fields.get("M", b""), int(fields["P"]), sent, text)
     if told.closed:
@@ -87,7 +95,15 @@ def upstream_error(fields: Fields, sent: Sent, text: bytes, hint: str = "") -> b
 
 def cap_notice(limit: int, unit: bytes) -> bytes:
     """Tells that rows were left out; `unit`: rows or bytes."""
-    message = b"result capped at %d %b" % (limit, unit)
+    return _notice(b"result capped at %d %b" % (limit, unit))
+
+
+def cursor_notice(rows: int) -> bytes:
+    """Tells that a cursor ends there, whatever its query would give."""
+    return _notice(b"cursor gives at most %d rows" % rows)
+
+
+def _notice(message: bytes) -> bytes:
     fields = (("S", b"NOTICE"), ("V", b"NOTICE"), ("C", b"01000"), ("M", message))
     return messages.NoticeResponse(fields).encode()
 

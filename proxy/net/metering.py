@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import Final
 
 from policies.decision import Decision, Deny
-from proxy.net.session import Session, Statement
+from proxy.net.session import Session
+from proxy.net.statement import Statement
 from proxy.wire.ledger import Arrival
 
 _FREE: Final = frozenset({"begin", "commit", "rollback", "savepoint", "release"})

@@ -14,11 +14,12 @@ from time import perf_counter
 from typing import Final
 
 from policies.decision import Facts, Plan
-from proxy.net import answers, round_trips
+from proxy.net import answers, naming, round_trips
 from proxy.net.results import Results
-from proxy.net.session import MOST_OWED, Session, Statement
+from proxy.net.session import MOST_OWED, Session
+from proxy.net.statement import Statement
 from proxy.wire import hygiene
-from proxy.wire.frames import HEADER, MORE, UPSTREAM_RULES, FrameReader, skip
+from proxy.wire.frames import MORE, UPSTREAM_RULES, FrameReader, skip
 from proxy.wire.ledger import (
     BIND,
     CLOSE,
@@ -34,7 +35,7 @@ from proxy.wire.ledger import (
     OutOfStep,
 )
 from proxy.wire.messages import CommandComplete, ParameterStatus
-from proxy.wire.names import NAME_BYTES
+from proxy.wire.names import key_of
 from proxy.wire.phases import Phase
 
 _BODY: Final = 5  # where a frame's body begins
@@ -139,7 +140,9 @@ class Replies(asyncio.Protocol):
         entry, result = self._ledger.owed[0], self._result
         result.take_up(entry)
         more = count or 1
-        room = self._room(self._running(entry), start, stop, count)
+        plan, target = self._running(entry)
+        spent = target.spent if target is not None else 0
+        room = result.room(plan, spent, self._buffer, start, stop, count)
         if room == more:
             result.rows += more
             result.size += stop - start
@@ -151,37 +154,19 @@ class Replies(asyncio.Protocol):
         result.truncated = True
         self._replace(cut, stop)
 
-    def _room(self, plan: Plan | None, start: int, stop: int, count: int) -> int:
-        """How many of these rows the client may have; after one that is left out, none."""
-        result, more = self._result, count or 1
-        if result.truncated:
-            return 0
-        if plan is not None and plan.cap is not None:
-            more = min(more, plan.cap - result.rows)
-        if plan is None or plan.most_bytes is None:
-            return more
-        left = plan.most_bytes - result.size
-        if count and more == count and stop - start <= left:
-            return more
-        at = start
-        for fitting in range(more):
-            at += 1 + HEADER(self._buffer, at)[1]
-            if at - start > left:
-                return fitting
-        return more
-
-    def _running(self, entry: Entry[Statement]) -> Plan | None:
-        """The plan whose result this is."""
-        statement = entry[2]
-        if entry[0] == EXECUTE:
-            return statement.plan if statement is not None else None
-        if entry[0] != QUERY or statement is None:
+    def _running(self, entry: Entry[Statement]) -> tuple[Plan | None, Statement | None]:
+        """The plan whose result this is, and what it reads from when that has a name."""
+        kind, _, statement, _, _ = entry
+        if kind == EXECUTE:
+            return (None, None) if statement is None else (statement.plan, statement.target)
+        if kind != QUERY or statement is None:
             raise OutOfStep
-        return self._plan(statement)
+        plan, targets = self._plan(statement), statement.targets
+        return plan, targets[self._index] if targets else None
 
     def _plan(self, statement: Statement) -> Plan | None:
         """The plan of the Query's statement now being answered."""
-        plans = statement.allow.statements
+        plans = statement.plans
         if self._index < len(plans):
             return plans[self._index]
         if statement.allow.mode == "enforce":
@@ -198,11 +183,13 @@ class Replies(asyncio.Protocol):
         entry, result = self._ledger.owed[0], self._result
         kind, _, statement, arrival, _ = entry
         result.take_up(entry)
+        index = 0
         if kind == EXECUTE:
             self._ledger.owed.popleft()
             plan = statement.plan if statement is not None else None
         elif kind == QUERY and statement is not None:
             plan = self._plan(statement)
+            index = self._index
             self._index += 1
         else:
             raise OutOfStep
@@ -213,6 +200,9 @@ class Replies(asyncio.Protocol):
             self._correct(start, stop, plan)
         if self._ledger.phase is Phase.COPY_IN:
             self._ledger.phase = Phase.READY
+        if plan is not None and plan.naming is not None and statement is not None:
+            said = naming.settle(self._session, plan.naming, statement, index, result)
+            self._replace(start, start, said)
         result.end(statement, plan, arrival, self._now, affected=affected)
         if plan is not None and plan.forget is not None:
             self._forget(plan.forget.what, plan.forget.name)
@@ -231,7 +221,7 @@ class Replies(asyncio.Protocol):
         self._replace(start, stop, notice, CommandComplete(tag).encode())
 
     def _forget(self, what: str, name: str | None) -> None:
-        key = None if name is None else name.encode()[:NAME_BYTES]
+        key = None if name is None else key_of(name)
         if what == "statement":
             self._names.forget_statement(key)
         else:
@@ -322,7 +312,7 @@ class Replies(asyncio.Protocol):
             if head[0] == QUERY and head[2] is not None:
                 self._index = len(head[2].allow.statements)  # the rest of the text does not run
         if self._session.enforcing:
-            sent, text = _sent(head)
+            sent, text = _sent(head, plan)
             self._replace(start, stop, answers.upstream_error(fields, sent, text, hint))
 
     def _failed_plan(self, head: Entry[Statement] | None) -> Plan | None:
@@ -359,7 +349,7 @@ class Replies(asyncio.Protocol):
         self._ledger.phase = Phase.COPY_IN
 
     def _copy_out(self, start: int, stop: int, count: int) -> None:
-        plan = self._running(self._ledger.owed[0])
+        plan, _ = self._running(self._ledger.owed[0])
         if not self._result.copy_begins(plan) and self._session.enforcing:
             raise OutOfStep
 
@@ -379,7 +369,7 @@ class Replies(asyncio.Protocol):
         self._ledger.unroll()
         for kind, _, statement, arrival, _ in self._ledger.owed:
             if kind == QUERY and statement is not None:
-                for plan in statement.allow.statements[self._index :]:
+                for plan in statement.plans[self._index :]:
                     self._result.end(statement, plan, arrival, now, "abandoned")
             elif kind == EXECUTE and statement is not None:
                 self._result.end(statement, statement.plan, arrival, now, "abandoned")
@@ -400,10 +390,13 @@ class Replies(asyncio.Protocol):
         self._session.upstream_lost()
 
 
-def _sent(head: Entry[Statement] | None) -> tuple[answers.Sent, bytes]:
-    """The statements an error may point into, and the client's text they were made of."""
+def _sent(head: Entry[Statement] | None, plan: Plan | None) -> tuple[answers.Sent | None, bytes]:
+    """The statements an error may point into, and the client's text they were made of; None when
+    it may be in the text of a PREPARE."""
     if head is None or head[2] is None:
         return (), b""
+    if head[2].by_sql or (plan is not None and plan.naming and plan.naming.what == "execute"):
+        return None, b""
     plans = head[2].allow.statements
     return [(plan.sql, plan.written) for plan in plans], head[2].text
 

@@ -15,10 +15,11 @@ from typing import Final
 
 from policies import reasons
 from policies.decision import Allow, Deny, Facts
-from proxy.net import answers, round_trips
+from proxy.net import answers, naming, round_trips
 from proxy.net.metering import check_query, check_refused, check_run
-from proxy.net.session import MOST_OWED, Session, Statement, complain
+from proxy.net.session import MOST_OWED, Session, complain
 from proxy.net.standing import USABLE, check_parse, check_portal, check_statement, parse_problem
+from proxy.net.statement import Statement
 from proxy.net.upstream import FLUSH, NO_TYPES, REFUSED_NAME, OwnStatement
 from proxy.wire.frames import Frame, FrameError, FrameReader, client_rules
 from proxy.wire.ledger import (
@@ -181,23 +182,29 @@ class Requests(asyncio.Protocol):
     def _query(self, start: int, stop: int, count: int) -> int:
         session = self._session
         if not count or stop - start > self._longest:
-            return self._refuse_query(start, stop, count, self._too_long())
+            return self._refuse_query(start, stop, count, session.too_long(self._arrival))
         if stop - start <= _BODY or self._buffer[stop - 1]:
-            answer = self._violation("invalid string in message")
+            answer = session.violation("invalid string in message", self._arrival)
             return self._refuse_query(start, stop, count, answer)
         text = self._buffer[start + _BODY : stop - 1]
         decision, seconds, cached = self._decide(text)
+        if isinstance(decision, Allow) and decision.named and self._ledger.owed:
+            return HOLD
         if session.metered:
             decision = check_query(session, decision)
         if isinstance(decision, Deny):
             answer = session.refused(decision, self._arrival, seconds, cached)
             return self._refuse_query(start, stop, count, answer)
         statement = Statement(text, decision, session.snapshot, seconds, cached)
+        if statement.named:
+            refusal = naming.judge(session, statement, self._arrival)
+            if refusal is not None:
+                return self._refuse_query(start, stop, count, refusal)
         self._cut(start, stop, count)
         session.upstream.query(decision)
         self._names.query_sent()
         self._ledger.sync_sent((QUERY, b"", statement, self._arrival, b""))
-        return HOLD_AFTER if statement.may_copy else GO
+        return HOLD_AFTER if statement.holds else GO
 
     def _function_call(self, start: int, stop: int, count: int) -> int:
         deny = self._session.deny(
@@ -212,7 +219,7 @@ class Requests(asyncio.Protocol):
 
     def _parse(self, start: int, stop: int, count: int) -> int:
         if not count or stop - start > self._longest:
-            return self._refuse(start, stop, count, self._too_long())
+            return self._refuse(start, stop, count, self._session.too_long(self._arrival))
         buffer, session = self._buffer, self._session
         middle = buffer.find(0, start + _BODY, stop)
         last = buffer.find(0, middle + 1, stop) if middle >= 0 else -1
@@ -220,7 +227,8 @@ class Requests(asyncio.Protocol):
         problem = parse_problem(last, types)
         name = buffer[start + _BODY : middle] if middle >= 0 else REFUSED_NAME
         if problem:
-            return self._refuse(start, stop, count, self._violation(problem), name)
+            answer = session.violation(problem, self._arrival)
+            return self._refuse(start, stop, count, answer, name)
         text = buffer[middle + 1 : last]
         decision, seconds, cached = self._decide(text)
         if isinstance(decision, Allow):
@@ -258,7 +266,7 @@ class Requests(asyncio.Protocol):
             return self._refuse(start, stop, count, answer)
         portal = buffer[start + _BODY : middle][:NAME_BYTES]
         if statement is not None:
-            self._names.portals[portal] = (statement, ledger.group)
+            self._names.bind_sent(portal, statement, ledger.group)
         ledger.owed.append((BIND, portal, statement, self._arrival, b""))
         return GO
 
@@ -273,8 +281,13 @@ class Requests(asyncio.Protocol):
         if step != USABLE:
             return self._not_usable(step, start, stop, count)
         statement = bound[0] if bound is not None else None
+        if bound is not None and bound[0].named:
+            run = naming.judge_portal(self._session, bound, name, self._arrival)
+            if not isinstance(run, Statement):
+                return self._not_usable(run, start, stop, count)
+            statement = run
         ledger.owed.append((EXECUTE, name, statement, self._arrival, b""))
-        return HOLD_AFTER if statement is not None and statement.may_copy else GO
+        return HOLD_AFTER if statement is not None and statement.holds else GO
 
     def _portal_step(self, bound: tuple[Statement, int] | None, name: bytes) -> int | bytes:
         """`check_portal`, without the call for a portal bound just before."""
@@ -291,7 +304,7 @@ class Requests(asyncio.Protocol):
         kind = self._buffer[start + _BODY] if last >= 0 else 0
         name = self._buffer[start + _BODY + 1 : last][:NAME_BYTES]
         if kind == _PORTAL_KIND:
-            bound = self._names.portals.get(name)
+            bound = self._names.describable(name)
             statement = bound[0] if bound is not None else None
             step = self._portal_step(bound, name)
             owes = DESCRIBE_PORTAL
@@ -381,17 +394,8 @@ class Requests(asyncio.Protocol):
 
     def _nameless(self, start: int, stop: int, count: int) -> int:
         """A body whose names cannot be read, refused as PostgreSQL refuses it."""
-        return self._refuse(start, stop, count, self._violation("invalid string in message"))
-
-    def _violation(self, message: str) -> bytes:
-        self._session.failed(Facts(), answers.PROTOCOL_VIOLATION, self._arrival)
-        return answers.error(answers.PROTOCOL_VIOLATION, message)
-
-    def _too_long(self) -> bytes:
-        deny = self._session.deny(
-            reasons.TOO_LARGE, "the statement is too long", "send a shorter statement"
-        )
-        return self._session.refused(deny, self._arrival)
+        answer = self._session.violation("invalid string in message", self._arrival)
+        return self._refuse(start, stop, count, answer)
 
     def _unreadable(self, error: FrameError) -> None:
         """PostgreSQL names an unknown tag; a bad length it does not answer."""

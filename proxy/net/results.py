@@ -9,8 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from policies.decision import Plan
-from proxy.net.session import Session, Statement
+from proxy.net.session import Session
+from proxy.net.statement import Statement
 from proxy.wire.copies import CopiedRows
+from proxy.wire.frames import HEADER
 from proxy.wire.ledger import EXECUTE, Arrival, Entry
 
 
@@ -83,6 +85,28 @@ class Results:
     def clear(self) -> bool:
         """No result is under way and no portal is suspended."""
         return not (self.rows or self.truncated or self._suspended)
+
+    def room(
+        self, plan: Plan | None, spent: int, buffer: bytes, start: int, stop: int, count: int
+    ) -> int:
+        """How many of these rows the client may have; after one that is left out, none. `count` is
+        0 for one that comes in pieces; `spent`: bytes that were given before."""
+        more = count or 1
+        if self.truncated:
+            return 0
+        if plan is not None and plan.cap is not None:
+            more = min(more, plan.cap - self.rows)
+        if plan is None or plan.most_bytes is None:
+            return more
+        left = plan.most_bytes - spent - self.size
+        if count and more == count and stop - start <= left:
+            return more
+        at = start
+        for fitting in range(more):
+            at += 1 + HEADER(buffer, at)[1]
+            if at - start > left:
+                return fitting
+        return more
 
     def take_up(self, entry: Entry[Statement]) -> None:
         """A reply to `entry` came: if it runs a suspended portal, that one's counts go on."""

@@ -13,8 +13,9 @@ from time import perf_counter, time
 from typing import Final
 
 from policies.decision import Allow, Decision
-from proxy.net.session import Session, Statement
+from proxy.net.session import Session
 from proxy.net.standing import check_parse
+from proxy.net.statement import Statement
 from proxy.wire import hygiene
 from proxy.wire.frames import HEADER, HEADER_SIZE, run
 from proxy.wire.ledger import QUERY, ROUND, Arrival
@@ -87,7 +88,7 @@ def send(session: Session, data: bytes, longest: int) -> tuple[int, Decided | No
             arrival = (time(), perf_counter())
         if bind == position:
             statement = session.names.statements.get(name)
-            if statement is None or not statement.settled or statement.may_copy:
+            if statement is None or not statement.settled or _special(statement):
                 break
             if statement.snapshot is not session.snapshot:
                 break
@@ -130,7 +131,7 @@ def _send_query(session: Session, data: bytes, longest: int) -> tuple[int, Decid
     if not isinstance(allow, Allow):
         return 0, decided
     statement = Statement(text, allow, session.snapshot, seconds, cached)
-    if statement.may_copy:
+    if _special(statement):
         return 0, decided
     session.names.query_sent()
     session.ledger.sync_sent((QUERY, b"", statement, arrival, b""))
@@ -158,7 +159,12 @@ def _prepared(session: Session, text: bytes, types: bytes, decided: Decided) -> 
     if check_parse(session, decision, text, types) is not decision:
         return None
     statement = Statement(text, decision, session.snapshot, seconds, cached)
-    return None if statement.may_copy else statement
+    return None if _special(statement) else statement
+
+
+def _special(statement: Statement) -> bool:
+    """What comes before or after it may have to wait."""
+    return statement.may_copy or statement.named
 
 
 def receive(session: Session, data: bytes) -> int:
@@ -172,6 +178,8 @@ def receive(session: Session, data: bytes) -> int:
     while owed and position < end:
         kind, parts, statement, arrival, name = owed[0]
         if statement is None or (plan := statement.plan) is None or plan.forget is not None:
+            break
+        if statement.named:
             break
         if kind == ROUND:
             confirmed = _PARSED_AND_BOUND if b"P" in parts else _BOUND

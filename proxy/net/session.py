@@ -16,14 +16,15 @@ from time import perf_counter, time
 from typing import TYPE_CHECKING, Final, Protocol
 
 from policies import reasons
-from policies.decision import Allow, Decision, Deny, Facts, Mode, Plan
+from policies.decision import Decision, Deny, Facts, Mode, Plan
 from policies.rules import Budget
 from policies.subject import Subject
 from proxy.net import answers
+from proxy.net.statement import Statement, Versioned, decision_of
 from proxy.net.upstream import TERMINATE, Upstream
 from proxy.oplog.operation import Observer, Operation, Origin
 from proxy.wire.ledger import Arrival, Ledger
-from proxy.wire.names import Named, Names
+from proxy.wire.names import Names
 
 if TYPE_CHECKING:
     from proxy.net.replies import Replies
@@ -35,16 +36,7 @@ UNKNOWN: Final = Facts()
 # Answers one client may be owed before it is read from again. More than fit into the upstream's
 # own output buffer (8 kB), which it sends only when it is full or told to.
 MOST_OWED: Final = 16_384
-# More than any result can have: a limit for those without one.
-MOST_BYTES: Final = 1 << 62
 IN_TRANSACTION: Final = frozenset(b"TE")
-
-
-class Versioned(Protocol):
-    """What a session must know of a Snapshot; two are the same only if they are one object."""
-
-    @property
-    def version(self) -> str: ...
 
 
 class Engine(Protocol):
@@ -69,50 +61,6 @@ class Gauges(Protocol):
     def client_closed(self) -> None: ...
     def upstream_opened(self) -> None: ...
     def upstream_closed(self) -> None: ...
-
-
-class Statement(Named):
-    """An allowed text and the snapshot it was decided under: a Query's, or a prepared statement.
-
-    `plan`, `cap`, `most_bytes` and `decision` are those of its first statement, which is the only
-    one when it is prepared. `may_copy`: it may start a COPY, so what follows it must wait for its
-    answer.
-    """
-
-    __slots__ = (
-        "allow", "cached", "cap", "decide_seconds", "decision", "may_copy", "most_bytes", "plan",
-        "snapshot", "text",
-    )  # fmt: skip
-
-    def __init__(
-        self, text: bytes, allow: Allow, snapshot: Versioned, decide_seconds: float, cached: bool
-    ) -> None:
-        self.settled = False
-        self.group = -1
-        self.text = text
-        self.decide_seconds = decide_seconds
-        self.cached = cached
-        self.adopt(allow, snapshot)
-
-    def adopt(self, allow: Allow, snapshot: Versioned) -> None:
-        """Take the decision made under a newer snapshot, whose text is the same."""
-        self.allow = allow
-        self.snapshot = snapshot
-        plan = allow.statements[0] if allow.statements else None
-        self.plan: Plan | None = plan
-        self.cap = plan.cap if plan else None
-        limit = plan.most_bytes if plan else None
-        self.most_bytes = MOST_BYTES if limit is None else limit
-        self.decision = decision_of(plan) if plan else "allow"
-        self.may_copy = allow.mode != "enforce" and b"copy" in allow.text.lower()
-
-
-def decision_of(plan: Plan) -> str:
-    """The record's word for a statement that runs."""
-    facts = plan.facts
-    changed = facts.rewritten_template and facts.rewritten_template != facts.sql_template
-    effects = any(effect.effect != "deny" for effect in facts.effects)  # deny: had it been enforced
-    return "rewrite" if changed or effects else "allow"
 
 
 class Session:
@@ -167,11 +115,13 @@ class Session:
         """The rules or the catalog changed: who asks is looked up anew."""
         self.snapshot = self.engine.snapshot
         self.subject = self.engine.subject(self.origin.subject.login)
+        enforced = self.enforcing
+        self.enforcing = self.subject is None or self.engine.mode(self.subject) == "enforce"
+        if self.enforcing and not enforced:
+            self.names.distrust()
         self.metered, self.time_limit = False, None
         if self.subject is None:
-            self.enforcing = True
             return
-        self.enforcing = self.engine.mode(self.subject) == "enforce"
         if self.enforcing:
             budget = self.engine.budget(self.subject)
             self.metered = bool(budget.rate)
@@ -237,6 +187,18 @@ class Session:
                 outcome="refused", sqlstate=sqlstate, total_seconds=perf_counter() - clock,
             )
         )  # fmt: skip
+
+    def violation(self, message: str, arrival: Arrival) -> bytes:
+        """Records a message that breaks the protocol; the ErrorResponse."""
+        self.failed(UNKNOWN, answers.PROTOCOL_VIOLATION, arrival)
+        return answers.error(answers.PROTOCOL_VIOLATION, message)
+
+    def too_long(self, arrival: Arrival) -> bytes:
+        """The same for a statement longer than any may be."""
+        hint = "send a shorter statement"
+        return self.refused(
+            self.deny(reasons.TOO_LARGE, "the statement is too long", hint), arrival
+        )
 
     def ended(
         self,

@@ -14,12 +14,13 @@ from typing import Final
 from policies import reasons
 from policies.decision import Allow, Decision, Facts
 from proxy.net import answers
-from proxy.net.session import UNKNOWN, Session, Statement
+from proxy.net.session import UNKNOWN, Session
+from proxy.net.statement import Statement
 from proxy.wire.ledger import Arrival
 
 # Texts of all prepared statements of one client, and what one weighs beside its text.
 PREPARED_BYTES: Final = 32 * 1024 * 1024
-_STATEMENT_BYTES: Final = 1024
+STATEMENT_BYTES: Final = 1024
 
 _COUNT_SIZE: Final = 2
 _TYPE: Final = Struct("!I")
@@ -39,7 +40,7 @@ def check_parse(session: Session, allow: Allow, text: bytes, types: bytes) -> De
             "send one statement at a time",
             allow.statements[0].facts,
         )
-    if not _has_room(session, len(text) + _STATEMENT_BYTES):
+    if not has_room(session, len(text) + STATEMENT_BYTES):
         return session.deny(
             reasons.TOO_LARGE,
             "too many prepared statements",
@@ -52,13 +53,14 @@ def check_parse(session: Session, allow: Allow, text: bytes, types: bytes) -> De
     return session.check_types(oids) or allow
 
 
-def _has_room(session: Session, size: int) -> bool:
+def has_room(session: Session, size: int) -> bool:
     """What one client may have us remember is bounded. Counted up, and exactly only when that
     says it is too much."""
     session.prepared_bytes += size
     if session.prepared_bytes > PREPARED_BYTES:
-        known = session.names.statements.values()
-        held = sum(len(statement.text) + _STATEMENT_BYTES for statement in known)
+        names = session.names
+        known = [*names.statements.values(), *(cursor for cursor, _ in names.cursors.values())]
+        held = sum(len(statement.text) + STATEMENT_BYTES for statement in known)
         session.prepared_bytes = held + size
     return session.prepared_bytes <= PREPARED_BYTES
 
@@ -72,7 +74,7 @@ def check_statement(
     if not certain and ledger.owed:
         return UNCERTAIN
     if statement is not None:
-        return _check_snapshot(session, statement, arrival)
+        return check_snapshot(session, statement, arrival)
     shown = name.decode("utf-8", "replace")
     which = f'prepared statement "{shown}"' if name else "unnamed prepared statement"
     return _unknown(session, "26000", f"{which} does not exist", arrival)
@@ -86,34 +88,43 @@ def check_portal(
     if ledger.owed and (bound is None or bound[1] != ledger.group):
         return UNCERTAIN
     if bound is not None:
-        return _check_snapshot(session, bound[0], arrival)
+        return check_snapshot(session, bound[0], arrival)
     shown = name.decode("utf-8", "replace")
     return _unknown(session, "34000", f'portal "{shown}" does not exist', arrival)
 
 
 def _unknown(session: Session, sqlstate: str, message: str, arrival: Arrival) -> int | bytes:
-    """The upstream would know a name only from SQL (PREPARE, DECLARE), where no cap follows it;
-    so under enforcement a name we do not know does not exist."""
+    """The upstream may know a name that we do not, from when nothing was enforced or as a cursor;
+    under enforcement it does not exist."""
     if not session.enforcing:
         return USABLE
     session.failed(UNKNOWN, sqlstate, arrival)
     return answers.error(sqlstate, message)
 
 
-def _check_snapshot(session: Session, statement: Statement, arrival: Arrival) -> int | bytes:
-    """What was decided under an older snapshot is decided again: only the same text may run."""
+def check_snapshot(session: Session, statement: Statement, arrival: Arrival) -> int | bytes:
+    """What was decided under an older snapshot is decided again: only the same text may run, and
+    an EXECUTE or FETCH that has begun goes on only if what it reads from may."""
     if statement.snapshot is session.snapshot:
         return USABLE
+    if statement.target is not None:
+        step = check_snapshot(session, statement.target, arrival)
+        if step != USABLE:
+            return step
     decision, _, _ = session.decide(statement.text)
-    if isinstance(decision, Allow) and _texts(decision) == _texts(statement.allow):
+    same = isinstance(decision, Allow) and _texts(decision) == _texts(statement.allow)
+    if isinstance(decision, Allow) and same and not statement.doubtful:
         statement.adopt(decision, session.snapshot)
         return USABLE
     # Drivers know this error and prepare again; then they are told what there is to tell.
+    plan = statement.plan
+    declared = plan is not None and plan.naming is not None and plan.naming.what == "declare"
+    again = "declare the cursor again" if declared else "prepare the statement again"
     deny = session.deny(
         reasons.PLAN_CHANGED,
         "cached plan must not change result type",
-        "the policy or the schema changed: prepare the statement again",
-        statement.plan.facts if statement.plan else Facts(),
+        f"the policy or the schema changed: {again}",
+        plan.facts if plan else Facts(),
     )
     return session.refused(deny, arrival)
 

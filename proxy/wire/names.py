@@ -8,7 +8,10 @@ error: `settled` is what the upstream has confirmed.
 PostgreSQL's facts (tcop/postgres.c, commands/prepare.c, utils/mmgr/portalmem.c):
 - names are compared by their first 63 bytes;
 - a Query drops the unnamed statement, and so does a Parse of the unnamed statement that fails;
-- named statements survive ROLLBACK; portals end with their transaction.
+- named statements survive ROLLBACK; portals end with their transaction, but for cursors WITH HOLD;
+- SQL's PREPARE and protocol-level Parse share one table, and so do DECLARE and Bind.
+
+What SQL makes (PREPARE, DECLARE) counts from its confirmation: nothing else is sent meanwhile.
 """
 
 from __future__ import annotations
@@ -19,14 +22,23 @@ from typing import Final, Generic, TypeVar
 from proxy.wire import ledger
 
 NAME_BYTES: Final = 63
+# Cursors that are remembered; of more the oldest is forgotten, and so cannot be read any more.
+MOST_CURSORS: Final = 1000
+
+
+def key_of(name: str) -> bytes:
+    """A name in SQL as the protocol would have it."""
+    return name.encode()[:NAME_BYTES]
 
 
 class Named:
-    """A prepared statement's standing: confirmed by the upstream or not, sent in which group."""
+    """A prepared statement's standing: confirmed by the upstream or not, sent in which group.
+    `doubtful`: what goes by its name may have been changed behind our back."""
 
-    __slots__ = ("group", "settled")
+    __slots__ = ("doubtful", "group", "settled")
 
     def __init__(self) -> None:
+        self.doubtful = False
         self.settled = False
         self.group = -1
 
@@ -35,14 +47,17 @@ S = TypeVar("S", bound=Named)
 
 
 class Names(Generic[S]):
-    """One session's names. `portals` maps to (statement, group of the Bind)."""
+    """One session's names. `portals` maps to (statement, group of the Bind), `cursors` to
+    (statement, whether WITH HOLD). A name in `cursors` is that cursor's at the upstream, or
+    nobody's: whatever could make it another's takes it out."""
 
-    __slots__ = ("portals", "settled", "statements")
+    __slots__ = ("cursors", "portals", "settled", "statements")
 
     def __init__(self) -> None:
         self.statements: dict[bytes, S] = {}
         self.settled: dict[bytes, S] = {}
         self.portals: dict[bytes, tuple[S, int]] = {}
+        self.cursors: dict[bytes, tuple[S, bool]] = {}
 
     def parse_sent(self, name: bytes, statement: S, group: int) -> None:
         statement.group = group
@@ -52,12 +67,35 @@ class Names(Generic[S]):
         statement.settled = True
         self.settled[name] = statement
 
+    def bind_sent(self, portal: bytes, statement: S, group: int) -> None:
+        self.portals[portal] = (statement, group)
+        self.cursors.pop(portal, None)
+
+    def describable(self, name: bytes) -> tuple[S, int] | None:
+        """A portal, or a cursor, which is one of a group long gone."""
+        cursor = self.cursors.get(name)
+        return (cursor[0], -1) if cursor is not None else self.portals.get(name)
+
+    def prepared(self, name: bytes, statement: S) -> None:
+        """SQL's PREPARE did it."""
+        self.statements[name] = statement
+        self.parse_settled(name, statement)
+
+    def declared(self, name: bytes, statement: S, hold: bool) -> None:
+        """SQL's DECLARE did it, so there is no portal of that name."""
+        self.portals.pop(name, None)
+        self.cursors.pop(name, None)
+        self.cursors[name] = statement, hold
+        if len(self.cursors) > MOST_CURSORS:
+            del self.cursors[next(iter(self.cursors))]
+
     def close_sent(self, target: bytes) -> None:
         """`target`: b"S" or b"P", then the name."""
         if target[:1] == b"S":
             self.statements.pop(target[1:], None)
         else:
             self.portals.pop(target[1:], None)
+            self.cursors.pop(target[1:], None)
 
     def close_settled(self, target: bytes) -> None:
         if target[:1] == b"S":
@@ -76,6 +114,16 @@ class Names(Generic[S]):
     def transaction_ended(self) -> None:
         """Portals do not outlive their transaction. Call only when nothing is owed."""
         self.portals.clear()
+        if self.cursors:
+            self.cursors = {name: each for name, each in self.cursors.items() if each[1]}
+
+    def distrust(self) -> None:
+        """For a while nobody looked at what SQL did with names."""
+        for statement in (*self.statements.values(), *self.settled.values()):
+            statement.doubtful = True
+        for statement, _ in self.portals.values():
+            statement.doubtful = True
+        self.cursors.clear()
 
     def forget_statement(self, name: bytes | None) -> None:
         """SQL's DEALLOCATE did it, and has been confirmed. None: all."""
@@ -89,8 +137,10 @@ class Names(Generic[S]):
         """SQL's CLOSE did it. None: all."""
         if name is None:
             self.portals.clear()
+            self.cursors.clear()
         else:
             self.portals.pop(name, None)
+            self.cursors.pop(name, None)
 
     def failed(
         self,

@@ -1,8 +1,8 @@
 """Every case of tests/cases: a title, a statement, and what it becomes (`>>`) or why not (`!!`).
 
 A step without a file of its own is seen in every case: policies/steps/generate.py.
-policies/lookups.py is in resolve.sql, policies/qualified.py in confine.sql, policies/locks.py in
-authorize.sql.
+policies/named.py is in named.sql, policies/lookups.py in resolve.sql, policies/qualified.py in
+confine.sql, policies/locks.py in authorize.sql.
 """
 
 from __future__ import annotations

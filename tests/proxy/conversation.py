@@ -107,7 +107,9 @@ class TableEngine:
         if answer is None:
             answer = [plan(part) for part in text.split(b";") if part.strip()]
         joined = b"; ".join(each.sql for each in answer)
-        return Allow(tuple(answer), joined, self.snapshot.version, self.current), cached
+        named = any(each.naming for each in answer)
+        version = self.snapshot.version
+        return Allow(tuple(answer), joined, version, self.current, named), cached
 
     def reload(self, table: dict[bytes, Any]) -> None:
         """A new snapshot with these answers on top."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from proxy.wire import ledger
-from proxy.wire.names import Named, Names
+from proxy.wire.names import Named, Names, key_of
 
 WHEN = (0.0, 0.0)
 
@@ -103,3 +103,44 @@ def test_forgetting_does_not_touch_what_is_being_prepared_anew(names: Names[Name
     assert set(names.portals) == {b"b"}
     names.forget_portal(None)
     assert names.portals == {}
+
+
+def test_what_sql_prepared_counts_when_it_is_confirmed() -> None:
+    names: Names[Named] = Names()
+    statement = Named()
+    names.prepared(b"s", statement)
+    assert names.statements == {b"s": statement} == names.settled and statement.settled
+
+
+def test_a_cursor_s_name_is_its_own() -> None:
+    names: Names[Named] = Names()
+    cursor, other = Named(), Named()
+    names.bind_sent(b"c", other, 3)
+    names.declared(b"c", cursor, hold=False)
+    assert names.portals == {} and names.describable(b"c") == (cursor, -1)
+    names.bind_sent(b"c", other, 4)
+    assert names.cursors == {} and names.describable(b"c") == (other, 4)
+    assert names.describable(b"d") is None
+
+
+def test_cursors_with_hold_stay_when_the_transaction_ends() -> None:
+    names: Names[Named] = Names()
+    for name, hold in ((b"c", False), (b"d", True)):
+        names.declared(name, Named(), hold)
+    names.transaction_ended()
+    assert set(names.cursors) == {b"d"}
+    names.forget_portal(b"d")
+    assert names.cursors == {}
+
+
+def test_names_nobody_looked_after_are_doubtful(names: Names[Named]) -> None:
+    bound = Named()
+    names.bind_sent(b"p", bound, 0)
+    names.declared(b"c", Named(), hold=True)
+    names.distrust()
+    assert bound.doubtful and all(each.doubtful for each in names.statements.values())
+    assert names.cursors == {}
+
+
+def test_names_of_sql_are_cut_like_those_of_the_protocol() -> None:
+    assert key_of("n" * 70) == b"n" * 63 and key_of("\u00e9") == b"\xc3\xa9"

@@ -1,0 +1,125 @@
+"""An allowed text as a session keeps it: of a Query, of a prepared statement, of a cursor.
+
+Knows decisions; knows nothing of messages, of names and of who asks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final, Protocol
+
+from policies.decision import Allow, Plan
+from proxy.wire.names import Named
+
+# More than any result can have: a limit for those without one.
+MOST_BYTES: Final = 1 << 62
+
+
+class Versioned(Protocol):
+    """What a session must know of a Snapshot; two are the same only if they are one object."""
+
+    @property
+    def version(self) -> str: ...
+
+
+class Statement(Named):
+    """An allowed text and the snapshot it was decided under: a Query's, a prepared one, a cursor.
+
+    `plan`, `cap`, `most_bytes` and `decision` are those of its first statement, which is the only
+    one when it is prepared. `may_copy`: it may start a COPY; `holds`: what follows must wait for
+    its answer. `named`: it makes or uses names of SQL; `by_sql`: SQL prepared it, and what runs is
+    the query in it. One for each plan of a text that was judged, `made`: what goes by the name it
+    makes, `targets`: what it reads from. `spent`: bytes a cursor has given.
+    """
+
+    __slots__ = (
+        "_run", "allow", "by_sql", "cached", "cap", "decide_seconds", "decision", "holds", "made",
+        "may_copy", "most_bytes", "named", "plan", "plans", "snapshot", "spent", "targets", "text",
+    )  # fmt: skip
+
+    def __init__(
+        self, text: bytes, allow: Allow, snapshot: Versioned, decide_seconds: float, cached: bool,
+        by_sql: bool = False,
+    ) -> None:  # fmt: skip
+        self.doubtful = self.settled = False
+        self.group = -1
+        self.text = text
+        self.decide_seconds = decide_seconds
+        self.cached = cached
+        self.by_sql = by_sql
+        self.made: Sequence[Statement | None] = ()
+        self.targets: Sequence[Statement | None] = ()
+        self.spent = 0
+        self._run: tuple[Plan, Plan] | None = None
+        self.adopt(allow, snapshot)
+
+    def adopt(self, allow: Allow, snapshot: Versioned) -> None:
+        """Take the decision made under a newer snapshot, whose text is the same."""
+        self.allow = allow
+        self.snapshot = snapshot
+        self.named = allow.named
+        self.holds = self.may_copy = allow.mode != "enforce" and b"copy" in allow.text.lower()
+        self._run = None
+        if self.by_sql:
+            self.named = False
+            naming = [plan.naming for plan in allow.statements if plan.naming]
+            self._take([each.query for each in naming if each.query])
+        elif self.targets:
+            self.judged(self.made, self.targets)
+        else:
+            self._take(allow.statements)
+
+    def judged(self, made: Sequence[Statement | None], targets: Sequence[Statement | None]) -> None:
+        """Its names may be used, one of each for every plan."""
+        self.made, self.targets = made, targets
+        self.holds = self.may_copy or any(made)
+        pairs = zip(self.allow.statements, targets, strict=True)
+        self._take([plan if target is None else target.run(plan) for plan, target in pairs])
+
+    @property
+    def target(self) -> Statement | None:
+        """What its first statement reads from."""
+        return self.targets[0] if self.targets else None
+
+    def _take(self, plans: Sequence[Plan]) -> None:
+        self.plans = plans
+        plan = plans[0] if plans else None
+        self.plan: Plan | None = plan
+        self.cap = plan.cap if plan else None
+        limit = plan.most_bytes if plan else None
+        self.most_bytes = MOST_BYTES if limit is None else limit
+        self.decision = decision_of(plan) if plan else "allow"
+
+    def again(self) -> Statement:
+        """The same for one more run of a prepared statement, whose names are judged each time."""
+        run = Statement(self.text, self.allow, self.snapshot, self.decide_seconds, self.cached)
+        run.settled, run.group, run.doubtful = self.settled, self.group, self.doubtful
+        self.decide_seconds, self.cached = 0.0, True
+        return run
+
+    def run(self, plan: Plan) -> Plan:
+        """`plan`, an EXECUTE or FETCH, as it reads from this: its cap and facts."""
+        if self._run is not None and self._run[0] is plan:
+            return self._run[1]
+        own = self.plan
+        if own is None:
+            return plan
+        facts = replace(
+            plan.facts,
+            capability=own.facts.capability,
+            entities=own.facts.entities,
+            fields_read=own.facts.fields_read,
+            effects=own.facts.effects,
+        )
+        found = replace(plan, cap=own.cap, most_bytes=own.most_bytes, facts=facts, hints=own.hints)
+        self._run = plan, found
+        return found
+
+
+def decision_of(plan: Plan) -> str:
+    """The record's word for a statement that runs."""
+    facts = plan.facts
+    changed = facts.rewritten_template and facts.rewritten_template != facts.sql_template
+    effects = any(effect.effect != "deny" for effect in facts.effects)  # deny: had it been enforced
+    return "rewrite" if changed or effects else "allow"
