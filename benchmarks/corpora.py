@@ -160,7 +160,7 @@ def _rules(wanted: list[tuple[str, str]]) -> dict[str, Any]:
         "version": 1,
         "profile": "dev",
         "entities": entities,
-        "capabilities": {"read": {"select": list(entities)}},
+        "capabilities": {"read": {"select": list(entities), "lock": True}},
         "roles": {"reader": {"can": ["read"], "budget": BUDGET}},
         "subjects": [{"login": SUBJECT.login, "tenant": TENANT, "roles": ["reader"]}],
         "defaults": {"deny_columns": [], "mask_columns": {}},

@@ -7,9 +7,10 @@ Under rules that let the subject read every relation a statement names, each SEL
 `passed`: a text came out and, with policy views put back and caps taken off by an independent
 checker (`benchmarks.undo`), it is the original. `names nothing`: it names a function or type that
 no PostgreSQL has, so that PostgreSQL would refuse it too (language models write `year(x)`; the
-regression tests make their own). `not allowed`: policy forbids it (a function off the list, a
-system table with statistics), whatever its spelling. `unsupported`: the rewriter could not do it.
-`changed`: a text came out that says something else. It must be 0.
+regression tests make their own). `writes`: SELECT INTO, INSERT within WITH, setval(). `not
+allowed`: policy forbids it (a function off the list, a system table with statistics), whatever its
+spelling. `unsupported`: the rewriter could not do it. `changed`: a text came out that says
+something else. It must be 0.
 
 What drivers and ORMs ask the system tables can be tried on a real server: of those statements that
 PostgreSQL accepts as written, the second table says how many it accepts as rewritten.
@@ -42,7 +43,7 @@ from proxy.introspect import read_catalog
 
 POLICY = frozenset(
     "RELATION_NOT_ALLOWED FUNCTION_NOT_ALLOWED TYPE_NOT_ALLOWED OPERATOR_NOT_ALLOWED "
-    "SETTING_NOT_ALLOWED WRITE_DISABLED FIELD_NOT_ALLOWED STATEMENT_NOT_ALLOWED".split()
+    "SETTING_NOT_ALLOWED FIELD_NOT_ALLOWED STATEMENT_NOT_ALLOWED".split()
 )
 CATALOG_ROWS = 10_000
 HASH_KEY = b"0" * 32
@@ -50,7 +51,8 @@ HASH_KEY = b"0" * 32
 
 @dataclass(slots=True)
 class Count:
-    """What became of one corpus. `nothing`: named what exists nowhere; `refused`: reason -> how
+    """What became of one corpus. `nothing`: named what exists nowhere;
+    `writes`: would have written; `refused`: reason -> how
     many; `examples`: (reason, message, SQL);
     `changed`: (original, rewritten, where they differ)."""
 
@@ -58,6 +60,7 @@ class Count:
     total: int = 0
     passed: int = 0
     nothing: int = 0
+    writes: int = 0
     refused: Counter[str] = field(default_factory=Counter)
     examples: list[tuple[str, str, str]] = field(default_factory=list)
     changed: list[tuple[str, str, str]] = field(default_factory=list)
@@ -74,13 +77,13 @@ class Count:
 
     @property
     def share(self) -> float:
-        """Passed, of what names things that exist."""
-        return self.passed / max(1, self.total - self.nothing)
+        """Passed, of what reads and names things that exist."""
+        return self.passed / max(1, self.total - self.nothing - self.writes)
 
     @property
     def share_of_allowed(self) -> float:
         """Passed, of what policy allows besides."""
-        return self.passed / max(1, self.total - self.nothing - self.not_allowed)
+        return self.passed / max(1, self.passed + self.unsupported)
 
 
 def empty_catalog(server: EmbeddedPostgres) -> Catalog:
@@ -103,6 +106,9 @@ def count(corpus: str, system: Catalog, directory: Path = corpora.DIRECTORY) -> 
                 code == "TYPE_NOT_ALLOWED" and corpora.names_nothing(text, system)
             ):
                 result.nothing += 1
+                continue
+            if code == "WRITE_DISABLED":
+                result.writes += 1
                 continue
             result.refused[decision.reason.code] += 1
             result.examples.append((decision.reason.code, decision.message, text))
@@ -204,10 +210,11 @@ def _table(counts: Sequence[Count]) -> Table:
         figures=(
             "SELECTs",
             "names nothing",
+            "writes",
             "not allowed",
             "unsupported",
             "passed",
-            "of all",
+            "of reads",
             "of allowed",
             "changed",
         ),
@@ -215,7 +222,7 @@ def _table(counts: Sequence[Count]) -> Table:
     table.add_column("refused for")
     for c in counts:
         reasons = ", ".join(f"{n:,} {code}" for code, n in c.refused.most_common(3))
-        cells = (c.total, c.nothing, c.not_allowed, c.unsupported, c.passed)
+        cells = (c.total, c.nothing, c.writes, c.not_allowed, c.unsupported, c.passed)
         figures = [f"{cell:,}" for cell in cells]
         figures += [f"{c.share:.1%}", f"{c.share_of_allowed:.1%}", f"{len(c.changed)}"]
         table.add_row(c.corpus, *figures, reasons)

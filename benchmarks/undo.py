@@ -19,6 +19,7 @@ from dataclasses import field as made_by
 import postgast
 
 from benchmarks.copied import taken_off
+from benchmarks.undo_guards import argument, select, unmeasured
 from benchmarks.undo_names import Message, Scope, column, with_names, words
 
 # Where a token stood, and the caches of the parse: no meaning. PostgreSQL's equalfuncs.c ignores
@@ -36,7 +37,6 @@ POSITIONS = frozenset(
     }
 )
 _WITH_TIES = postgast.pg_query_pb2.LIMIT_OPTION_WITH_TIES
-_EXPRESSION = postgast.pg_query_pb2.EXPR_SUBLINK
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +178,7 @@ def _compare(a: Message, b: Message, path: str, scope: Scope, expected: Expected
         mine, theirs = words(a.funcname), words(b.funcname)
         if theirs not in (mine, (expected.functions.get(mine[-1], "pg_catalog"), *mine)):
             yield f"{path}: {'.'.join(mine)} became {'.'.join(theirs)}"
+        b = unmeasured(a, b, equal) if mine[-1] in _MEASURED else b
         yield from _compare_fields(a, b, path, scope, expected, skip={"funcname"})
     elif a.DESCRIPTOR.name == "ResTarget" and not a.name and b.name:
         # a constant's column is called as its type, which the closing cast would change
@@ -209,8 +210,8 @@ def _compare_nodes(
     if kind == "range_function" and _is_empty_source(a, b):
         return
     guarded = path.endswith(("func_call.args", "type_cast.arg")) or _function(a) in _FINDING
-    if guarded and not _argument(a):
-        b = _argument(b) or b
+    if guarded and not argument(a, equal):
+        b = argument(b, equal) or b
     if _is_closed(a, b):
         b = b.type_cast.arg
     other = b.WhichOneof("node")
@@ -277,7 +278,8 @@ def _is_closed(a: Message, b: Message) -> bool:
         return False
     inner = b.type_cast.arg
     if _type(a).startswith("reg"):
-        return _type(inner) == _type(a)
+        bounds = (len(node.type_cast.type_name.array_bounds) for node in (a, inner, b))
+        return _type(inner) == _type(a) and len(set(bounds)) == 1
     return _function(a) in _NAMING and _function(inner) == _function(a)
 
 
@@ -287,71 +289,25 @@ def _is_empty_source(a: Message, b: Message) -> bool:
     name = _function(functions[0].list.items[0]) if len(functions) == 1 else ""
     derived = b.range_subselect
     return (
-        name == "pg_partition_ancestors"
+        name in _EMPTY
         and b.WhichOneof("node") == "range_subselect"
         and derived.alias.aliasname == (a.range_function.alias.aliasname or name)
-        and any(equal(derived.subquery.select_stmt, _select(empty)) for empty in _EMPTY)
+        and any(
+            equal(derived.subquery.select_stmt, select(f"SELECT {_EMPTY[name]}{more} WHERE false"))
+            for more in ("", _ORDINALITY)
+        )
     )
 
 
 _FINDING = ("to_regtype", "to_regclass")
-_NAMING = ("pg_typeof", "pg_partition_ancestors")
-_EMPTY = (
-    "SELECT NULL::pg_catalog.oid AS relid WHERE false",
-    "SELECT NULL::pg_catalog.oid AS relid, NULL::pg_catalog.int8 AS ordinality WHERE false",
-)
-
-
-def _argument(node: Message) -> Message | None:
-    """x, when the node is a guard: (SELECT g.c FROM (SELECT (x)::oid) g(c) WHERE ...), the same
-    with to_regclass((x)::text)::oid, or (SELECT NULL::text WHERE (x) IS NULL)."""
-    if node.WhichOneof("node") != "sub_link" or node.sub_link.sub_link_type != _EXPRESSION:
-        return None
-    select = node.sub_link.subselect.select_stmt
-    if not select.from_clause:
-        shell = _select("SELECT NULL::pg_catalog.text WHERE (x) IS NULL")
-        argument = select.where_clause.null_test.arg
-        shell.where_clause.null_test.arg.CopyFrom(argument)
-        return argument if equal(shell, select) else None
-    names = select.from_clause[0].range_subselect.alias.colnames
-    if len(names) != 1:
-        return None
-    # the guard bears the column's own name, so that the result column is still called that
-    name = '"' + names[0].string.sval.replace('"', '""') + '"'
-    for operand, slot in _OPERANDS:
-        shell = _select(f"SELECT g.{name} FROM (SELECT {operand}) g({name})")
-        argument = slot(_operand(select))
-        if argument is not None:
-            place = slot(_operand(shell))
-            assert place is not None
-            place.CopyFrom(argument)
-            shell.where_clause.CopyFrom(select.where_clause)
-            if equal(shell, select):
-                return argument
-    return None
-
-
-def _operand(guard: Message) -> Message:
-    """What the inner SELECT of a guard casts to oid (empty when there is no such thing)."""
-    targets = guard.from_clause[0].range_subselect.subquery.select_stmt.target_list
-    return (targets or [_NOTHING])[0].res_target.val.type_cast.arg
-
-
-def _looked_up(operand: Message) -> Message | None:
-    arguments = operand.func_call.args
-    return arguments[0].type_cast.arg if len(arguments) == 1 else None
-
-
-_NOTHING = postgast.parse("SELECT 1").stmts[0].stmt.select_stmt.target_list[0]
-_OPERANDS: tuple[tuple[str, Callable[[Message], Message | None]], ...] = (
-    ("pg_catalog.to_regclass((x)::pg_catalog.text)::pg_catalog.oid", _looked_up),
-    ("(x)::pg_catalog.oid", lambda operand: operand),
-    ("(x)::pg_catalog.text", lambda operand: operand),
-)
-
-
-def _select(text: str) -> Message:
-    return postgast.parse(text).stmts[0].stmt.select_stmt
+_MEASURED = ("lpad", "rpad", "repeat")
+_NAMING = ("pg_typeof", "pg_partition_ancestors", "pg_partition_tree")
+_EMPTY = {
+    "pg_partition_ancestors": "NULL::pg_catalog.oid AS relid",
+    "pg_partition_tree": "NULL::pg_catalog.oid AS relid, NULL::pg_catalog.oid AS parentrelid, "
+    "NULL::pg_catalog.bool AS isleaf, NULL::pg_catalog.int4 AS level",
+}
+_ORDINALITY = ", NULL::pg_catalog.int8 AS ordinality"
 
 
 def _compare_with(

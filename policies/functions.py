@@ -30,6 +30,7 @@ AGGREGATES = _words("""
 _MATHS = _words("""
     abs acos acosd acosh asin asind asinh atan atan2 atan2d atand atanh cbrt ceil ceiling cos cosd
     cosh cot cotd degrees div erf erfc exp factorial floor gamma gcd lcm lgamma ln log log10
+    float4send float8send hashint4 hashint8 hashint4extended hashint8extended
     min_scale mod pi power pow radians random random_normal round scale sign sin sind sinh sqrt tan
     tand tanh trim_scale trunc width_bucket numeric_inc bit_count isfinite
 """)
@@ -43,7 +44,7 @@ _TEXT = _words("""
     rtrim sha224 sha256 sha384 sha512 split_part starts_with string_to_array string_to_table strpos
     substr substring to_ascii to_bin to_hex to_oct translate unicode_assigned unistr upper casefold
     similar_escape similar_to_escape notlike text_pattern_lt textcat unicode_version
-    get_bit get_byte set_bit set_byte
+    get_bit get_byte set_bit set_byte hashtext hashtextextended crc32 crc32c
 """)
 
 _TIME = _words("""
@@ -79,9 +80,9 @@ _JSON = _words("""
 """)
 
 _SEARCH = _words("""
-    array_to_tsvector numnode phraseto_tsquery plainto_tsquery querytree setweight strip to_tsquery
-    to_tsvector ts_delete ts_filter ts_headline ts_rank ts_rank_cd tsvector_to_array
-    websearch_to_tsquery
+    array_to_tsvector json_to_tsvector jsonb_to_tsvector numnode phraseto_tsquery plainto_tsquery
+    querytree setweight strip to_tsquery to_tsvector ts_delete ts_filter ts_headline ts_rank
+    ts_rank_cd tsvector_to_array websearch_to_tsquery
 """)
 
 _OTHER = _words("""
@@ -89,7 +90,9 @@ _OTHER = _words("""
     uuid_extract_timestamp uuid_extract_version num_nonnulls num_nulls nullif greatest least
     pg_backend_pid pg_client_encoding pg_column_size pg_encoding_to_char pg_char_to_encoding
     getdatabaseencoding pg_get_userbyid pg_is_in_recovery pg_is_other_temp_schema
-    pg_my_temp_schema pg_options_to_table pg_size_pretty pg_typeof
+    pg_my_temp_schema pg_options_to_table pg_size_pretty pg_size_bytes pg_typeof
+    pg_collation_for pg_column_compression pg_lsn pg_trigger_depth cash_words
+    enum_first enum_last enum_range
     pg_advisory_unlock_all version acldefault aclexplode record_out textin hash_record
     family host hostmask masklen netmask network abbrev broadcast inet_merge inet_same_family
     set_masklen area box center circle diagonal diameter height isclosed isopen line lseg npoints
@@ -110,6 +113,7 @@ class Guard:
 
     argument: int
     kind: str  # relation, whole_relation, constraint, type, system, setting, nothing, no_text
+    arity: int = 0  # the only number of arguments allowed, 0 for any
 
 
 GUARDED: dict[str, Guard] = {
@@ -144,12 +148,24 @@ GUARDED: dict[str, Guard] = {
     "pg_get_statisticsobjdef": Guard(0, "nothing"),
     "pg_get_statisticsobjdef_columns": Guard(0, "nothing"),
     "pg_partition_ancestors": Guard(0, "nothing"),
+    "pg_partition_tree": Guard(0, "nothing"),
     "pg_relation_is_publishable": Guard(0, "nothing"),
     "pg_table_size": Guard(0, "nothing"),
     "pg_relation_size": Guard(0, "nothing"),
     "pg_total_relation_size": Guard(0, "nothing"),
     "shobj_description": Guard(0, "nothing"),
     "pg_get_serial_sequence": Guard(0, "no_text"),
+    "pg_database_size": Guard(0, "nothing"),
+    "pg_describe_object": Guard(0, "nothing"),
+    "pg_get_function_arg_default": Guard(0, "nothing"),
+    "pg_indexes_size": Guard(0, "nothing"),
+    "pg_tablespace_location": Guard(0, "nothing"),
+    "pg_tablespace_size": Guard(0, "nothing"),
+    "ts_token_type": Guard(0, "system"),
+    # A name or an OID becomes the OID of what is visible, so these never print their argument.
+    "has_database_privilege": Guard(0, "database_key", 2),
+    "has_schema_privilege": Guard(0, "schema_key", 2),
+    "has_table_privilege": Guard(0, "relation_key", 2),
 }
 
 # Casts that look an object up by name or OID: type -> guard kind for operands read from a row.
@@ -173,13 +189,21 @@ SEARCHING = _words("""
 """)
 
 # Functions whose result is of a look-up type.
-LOOKUP_RESULTS = frozenset({"pg_typeof", "pg_partition_ancestors"})
+LOOKUP_RESULTS = frozenset({"pg_typeof", "pg_partition_ancestors", "pg_partition_tree"})
 
 # Functions that find an object by name; the OID they give is guarded.
 FOUND: dict[str, str] = {"to_regtype": "type", "to_regclass": "relation"}
 
 # Functions in FROM that find nothing for a subject -> the empty result that stands for them.
+_TREE = (
+    "SELECT NULL::pg_catalog.oid AS relid, NULL::pg_catalog.oid AS parentrelid, "
+    "NULL::pg_catalog.bool AS isleaf, NULL::pg_catalog.int4 AS level"
+)
 EMPTY_SOURCES: dict[str, tuple[str, str]] = {
+    "pg_partition_tree": (
+        f"{_TREE} WHERE false",
+        f"{_TREE}, NULL::pg_catalog.int8 AS ordinality WHERE false",
+    ),
     "pg_partition_ancestors": (
         "SELECT NULL::pg_catalog.oid AS relid WHERE false",
         "SELECT NULL::pg_catalog.oid AS relid, NULL::pg_catalog.int8 AS ordinality WHERE false",
@@ -189,12 +213,32 @@ EMPTY_SOURCES: dict[str, tuple[str, str]] = {
 # Methods of TABLESAMPLE, as they are written.
 SAMPLING = frozenset({("bernoulli",), ("system",)})
 
+# Columns of functions in FROM, which a statement may name without declaring them.
+SOURCE_COLUMNS: dict[str, frozenset[str]] = {
+    "aclexplode": _words("grantor grantee privilege_type is_grantable"),
+    "pg_input_error_info": _words("message detail hint sql_error_code"),
+    "pg_options_to_table": _words("option_name option_value"),
+    "pg_partition_tree": _words("relid parentrelid isleaf level"),
+    "ts_token_type": _words("tokid alias description"),
+}
+
+# Functions that read a literal as a type named by their second argument.
+TYPE_READERS = frozenset({"pg_input_is_valid", "pg_input_error_info"})
+
+# Functions that write, as PostgreSQL's own read-only transactions see it.
+WRITERS = _words("""
+    lo_creat lo_create lo_from_bytea lo_import lo_put lo_truncate lo_truncate64 lo_unlink lowrite
+    nextval pg_notify setval
+""")
+
 # Types of pg_catalog no statement of a client needs to name.
 REFUSED_TYPES = _words("""
     regrole cstring internal language_handler trigger event_trigger fdw_handler index_am_handler
     table_am_handler tsm_handler pg_ddl_command refcursor xid8 txid_snapshot pg_snapshot
 """)
 
-# Functions whose result is as long as an argument says, and which argument that is.
+# Functions whose result is as long as an argument says, and which argument that is. A constant is
+# judged at once; anything else is measured when it runs: numeric(5,0) refuses 100,000 and more.
 SIZED: dict[str, int] = {"repeat": 1, "lpad": 1, "rpad": 1}
-LONGEST = 100_000  # characters
+LONGEST = 99_999  # characters
+MEASURE = ("(", "\n)::pg_catalog.int4::pg_catalog.numeric(5,0)::pg_catalog.int4")

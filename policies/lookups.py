@@ -19,6 +19,7 @@ from policies.functions import (
     LOOKUP_RESULTS,
     LOOKUP_TYPES,
     SETTING_READERS,
+    SIZED,
     Guard,
 )
 from policies.grammar import Node
@@ -46,7 +47,7 @@ def function_name(parts: tuple[str, ...]) -> str:
 
 def lookup_type(cast: Node) -> str:
     """The look-up type a cast is to (regclass ...), "" for any other cast."""
-    name = function_name(grammar.names(cast["typeName"].get("names", [])))
+    name = _type(cast)
     return name if name in LOOKUP_TYPES else ""
 
 
@@ -70,7 +71,7 @@ def find(root: Node) -> Iterator[Lookup]:
                 if key == "TypeCast":
                     if lookup_type(value):
                         yield _cast(value, place)
-                    pending.append((value["arg"], "cast"))
+                    pending.extend(_below(value))
                 elif key == "FuncCall":
                     if called(value) in LOOKUP_RESULTS:
                         yield Lookup("call", value, _closing(place))
@@ -81,6 +82,18 @@ def find(root: Node) -> Iterator[Lookup]:
                     pending.append((value, ""))
 
 
+def _below(cast: Node) -> list[tuple[Any, str]]:
+    """What a cast is of. COALESCE(x::regtype, ...)::text shows names, so its arguments may."""
+    arg = cast["arg"]
+    if "CoalesceExpr" in arg and _type(cast) == "text":
+        return [(value, "text") for value in arg["CoalesceExpr"]["args"]]
+    return [(arg, "cast")]
+
+
+def _type(cast: Node) -> str:
+    return function_name(grammar.names(cast["typeName"].get("names", [])))
+
+
 def called(call: Node) -> str:
     """The bare name of the pg_catalog function a FuncCall calls, "" for another schema's."""
     return function_name(grammar.names(call.get("funcname", [])))
@@ -89,13 +102,16 @@ def called(call: Node) -> str:
 def _closing(place: str) -> str:
     if place == "cast":
         return ""
-    return "text" if place.startswith("shown") else "oid"
+    return "text" if place.startswith(("shown", "text")) else "oid"
 
 
 def _cast(cast: Node, place: str) -> Lookup:
     # A cast literal is called after its type, a column or call keeps its name through the casts.
     unnamed = place == "shown unnamed" and constant_text(cast["arg"]) is not None
-    return Lookup("cast", cast, _closing(place), lookup_type(cast) if unnamed else "")
+    closing = _closing(place)
+    if closing and cast["typeName"].get("arrayBounds"):
+        closing += "[]"
+    return Lookup("cast", cast, closing, lookup_type(cast) if unnamed else "")
 
 
 def _source(source: Node, pending: list[tuple[Any, str]]) -> Iterator[Lookup]:
@@ -138,27 +154,69 @@ def guard_of(call: Node) -> Guard | None:
     return GUARDED.get(name)
 
 
-def cast_guard(lookup: str, operand: Node) -> str:
-    """The guard kind for a cast of this operand: by OID for columns and calls, else by name."""
+_BY_NAME = {"relation": "relation_name", "type": "type_name"}
+
+
+def is_measured(call: Node) -> bool:
+    """Whether a call's length argument is measured when it runs: it is no constant."""
+    place = SIZED.get(called(call))
+    arguments = call.get("args", [])
+    return place is not None and len(arguments) > place and "A_Const" not in arguments[place]
+
+
+def cast_guard(cast: Node) -> str:
+    """The guard kind of a cast to a look-up type: by OID for columns and calls, else by name."""
+    lookup, operand = lookup_type(cast), cast["arg"]
     kind = LOOKUP_TYPES[lookup]
-    if "ColumnRef" in operand or "FuncCall" in operand:
+    if cast["typeName"].get("arrayBounds"):
+        if kind != "type" or "ColumnRef" not in operand:
+            raise Refusal(TYPE_NOT_ALLOWED, f"arrays of {lookup} are not supported here")
+        return "type_array"
+    if any(number in operand for number in ("ColumnRef", "FuncCall", "A_Indirection")):
         return kind
-    if kind != "relation":
+    if kind not in _BY_NAME:
         raise Refusal(
             TYPE_NOT_ALLOWED, f"a cast to {lookup} is supported for names and columns only"
         )
-    return "relation_name"
+    return _BY_NAME[kind]
+
+
+def written_type(text: str) -> Node:
+    """The TypeName of a type written as text: `int4`, `numeric(5,2)[]`. Raises ValueError."""
+    try:
+        cast = grammar.parse_expression(f"NULL::{text}").get("TypeCast", {})
+    except (grammar.GrammarError, grammar.TooDeep) as error:
+        raise ValueError("not a type") from error
+    if not cast.get("arg", {}).get("A_Const", {}).get("isnull"):
+        raise ValueError("not a type")
+    found: Node = cast["typeName"]
+    return found
 
 
 def operand_name(node: Node, fallback: str) -> str:
-    """What PostgreSQL calls a result column made of this operand; casts pass the name on."""
-    if "TypeCast" in node:
-        return operand_name(node["TypeCast"]["arg"], fallback)
+    """What PostgreSQL calls a result column made of this operand; casts pass the name on
+    (FigureColname in its source)."""
+    ((kind, value),) = node.items()
     parts: tuple[str, ...] = ()
-    if "ColumnRef" in node:
-        parts = grammar.names(node["ColumnRef"]["fields"])
-    elif "FuncCall" in node:
-        parts = grammar.names(node["FuncCall"]["funcname"])
+    match kind:
+        case "TypeCast" | "A_Indirection" | "CollateClause":
+            return operand_name(value["arg"], fallback)
+        case "ColumnRef":
+            parts = grammar.names(value["fields"])
+        case "FuncCall":
+            parts = grammar.names(value["funcname"])
+        case "CoalesceExpr":
+            return "coalesce"
+        case "MinMaxExpr":
+            return "greatest" if value.get("op", "IS_GREATEST") == "IS_GREATEST" else "least"
+        case "A_Expr" if value["kind"] == "AEXPR_NULLIF":
+            return "nullif"
+        case "SubLink" if value["subLinkType"] == "EXPR_SUBLINK":
+            (target, *_) = value["subselect"]["SelectStmt"].get("targetList", [{}])
+            result = target.get("ResTarget", {})
+            if "name" in result:
+                return str(result["name"])
+            return operand_name(result["val"], fallback) if "val" in result else fallback
     return parts[-1] if parts else fallback
 
 

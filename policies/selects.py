@@ -243,7 +243,7 @@ def _name(target: Node) -> str:
         return str(target["name"])
     value = target.get("val", target)
     if "ColumnRef" in value:
-        return grammar.names(value["ColumnRef"]["fields"])[-1]
+        return (grammar.names(value["ColumnRef"]["fields"]) or ("",))[-1]
     if "FuncCall" in value:
         return grammar.names(value["FuncCall"]["funcname"])[-1]
     return ""

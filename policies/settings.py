@@ -122,7 +122,10 @@ def check_set(name: str, value: str, *, time_limit: float, search_path: tuple[st
 
 
 def _keeps(value: str, search_path: tuple[str, ...]) -> bool:
-    """Whether a search_path value still resolves names as the catalog does."""
+    """Whether a search_path value still resolves names as the catalog does, or resolves none: the
+    empty path finds nothing but pg_catalog, whatever a text names without its schema."""
+    if value.strip().strip("\"'") == "":
+        return True
     named = [part.strip().strip("\"'").replace('""', '"') for part in value.split(",")]
     return tuple(part for part in named if part != "$user") == search_path
 

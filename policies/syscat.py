@@ -51,7 +51,7 @@ class Sight:
                 seen = _or_listed(oid, self.whole)
             case "constraint":
                 seen = _or_listed(oid, self.constraints)
-            case "type":
+            case "type" | "type_name":
                 seen = _or_listed(oid, self.types)
             case "schema":
                 seen = _or_listed(oid, self.schemas)
@@ -60,19 +60,48 @@ class Sight:
             case "nothing":
                 seen = "false"
             case "setting":
-                known = ",".join(map(literal, sorted(READABLE | SETTINGS.keys())))
+                known = _settings()
                 return (
                     f"(SELECT g.name FROM (SELECT ({argument})::pg_catalog.text) g(name) "
                     f"WHERE pg_catalog.lower(g.name) IN ({known}))"
                 )
+            case "type_array":
+                listed = _or_listed("e.v", self.types)
+                return (
+                    f"(SELECT pg_catalog.array_agg(CASE WHEN {listed} THEN e.v END ORDER BY e.n) "
+                    f"AS {identifier(name)} FROM pg_catalog.unnest(({argument})::pg_catalog.oid[]) "
+                    "WITH ORDINALITY e(v, n))"
+                )
+            case "database_key" | "schema_key" | "relation_key":
+                return self._key(kind, argument)
             case "no_text":
                 return f"(SELECT NULL::pg_catalog.text WHERE ({argument}) IS NULL)"
             case _:
                 raise ValueError(f"unknown guard {kind}")
-        if kind == "relation_name":  # to_regclass: NULL, not an error, for what is not there
-            operand = f"pg_catalog.to_regclass(({argument})::pg_catalog.text)::pg_catalog.oid"
+        if kind.endswith("_name"):  # to_regclass: NULL, not an error, for what is not there
+            find = "to_regclass" if kind == "relation_name" else "to_regtype"
+            operand = f"pg_catalog.{find}(({argument})::pg_catalog.text)::pg_catalog.oid"
         source = f"(SELECT {operand}) g({identifier(name)})"
         return f"(SELECT {oid} FROM {source} WHERE {seen})"
+
+    def _key(self, kind: str, argument: str) -> str:
+        """The OID of the visible object whose name or OID `argument` is."""
+        match kind:
+            case "database_key":
+                source, named = "pg_database", "k.datname::pg_catalog.text = g.v"
+                seen = "k.datname = pg_catalog.current_database()"
+            case "schema_key":
+                source, named = "pg_namespace", "k.nspname::pg_catalog.text = g.v"
+                seen = _or_listed("k.oid", self.schemas)
+            case _:
+                source = "pg_class"
+                named = "k.oid = pg_catalog.to_regclass(g.v)::pg_catalog.oid"
+                seen = _or_listed("k.oid", self.relations | self.indexes)
+        return (
+            f"(SELECT k.oid FROM (SELECT ({argument})::pg_catalog.text) g(v), "
+            f"pg_catalog.{source} k WHERE ({named} OR k.oid::pg_catalog.text = g.v) "
+            f"AND ({seen}) LIMIT 1)"
+        )
 
 
 def sight(visible: Iterable[tuple[Relation, frozenset[str]]], catalog: Catalog) -> Sight:
@@ -140,6 +169,11 @@ class SystemView:
 
     rows: Callable[[Sight], str]
     constants: tuple[tuple[str, str], ...] = ()
+
+
+def _settings() -> str:
+    """Names of the settings anybody may see, as a list of literals."""
+    return ",".join(map(literal, sorted(READABLE | SETTINGS.keys())))
 
 
 def _everything(_: Sight) -> str:
@@ -270,6 +304,12 @@ _PG_CATALOG: dict[str, SystemView] = {
     "pg_roles": SystemView(
         lambda _: "rolname = CURRENT_USER", (("rolconfig", "NULL::pg_catalog.text[]"),)
     ),
+    "pg_settings": SystemView(
+        lambda _: f"pg_catalog.lower(name) IN ({_settings()})",
+        (("sourcefile", "NULL::pg_catalog.text"), ("sourceline", "NULL::pg_catalog.int4")),
+    ),
+    "pg_timezone_names": SystemView(_everything),
+    "pg_timezone_abbrevs": SystemView(_everything),
     "pg_tables": _named("schemaname tablename", lambda s: s.relation_names),
     "pg_indexes": _named("schemaname indexname", lambda s: s.index_names),
     "pg_views": SystemView(
@@ -286,7 +326,10 @@ _PG_CATALOG: dict[str, SystemView] = {
             "pg_auth_members pg_default_acl pg_depend pg_event_trigger pg_extension "
             "pg_foreign_data_wrapper pg_foreign_server pg_foreign_table pg_partitioned_table "
             "pg_policy pg_publication pg_publication_namespace pg_publication_rel pg_rewrite "
-            "pg_sequence pg_shdescription pg_statistic_ext pg_trigger"
+            "pg_sequence pg_shdescription pg_statistic_ext pg_trigger pg_db_role_setting "
+            "pg_init_privs pg_largeobject_metadata pg_parameter_acl pg_seclabels "
+            "pg_statio_all_tables pg_statio_user_tables pg_subscription pg_transform "
+            "pg_user_mappings"
         ).split()
     },
 }

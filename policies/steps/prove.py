@@ -14,7 +14,7 @@ from __future__ import annotations
 from typing import Any
 
 from policies import grammar, pushdown, qualified
-from policies.functions import EMPTY_SOURCES, FOUND
+from policies.functions import EMPTY_SOURCES, FOUND, MEASURE, SIZED
 from policies.grammar import PLACES, Node, Scope
 from policies.lookups import (
     Lookup,
@@ -22,6 +22,7 @@ from policies.lookups import (
     cast_guard,
     constant_text,
     guard_of,
+    is_measured,
     lookup_type,
     operand_name,
 )
@@ -231,10 +232,8 @@ class _Proof:
         if not lookup.closing:
             return after
         cast = after.get("TypeCast", {})
-        expected = {
-            "names": [{"String": {"sval": "pg_catalog"}}, {"String": {"sval": lookup.closing}}],
-            "typemod": -1,
-        }
+        expected = grammar.parse_expression(f"NULL::pg_catalog.{lookup.closing}")
+        expected = expected["TypeCast"]["typeName"]
         if not grammar.same(cast.get("typeName"), expected):
             raise _Different
         inner: Node = cast["arg"]
@@ -297,6 +296,8 @@ class _Proof:
             call = self._views.calls.find(grammar.names(before["funcname"]))
             schema = {"String": {"sval": call.schema if call is not None else "pg_catalog"}}
             before = {**before, "funcname": [schema, *before["funcname"]]}
+        if is_measured(before):
+            after = self._unmeasured(before, after)
         guard = guard_of(before)
         if guard is None:
             return self._same(before, after, scope)
@@ -311,12 +312,28 @@ class _Proof:
             scope,
         )
 
+    def _unmeasured(self, before: Node, after: Node) -> Node:
+        """`after` with the length argument the client wrote, when it is measured as it must be."""
+        place = SIZED[called(before)]
+        found = after.get("args", [])
+        if len(found) <= place:
+            raise _Different
+        expected = grammar.parse_expression(f"{MEASURE[0]}NULL{MEASURE[1]}")
+        inner = found[place]
+        measure = expected
+        while "TypeCast" in measure:
+            cast = inner.get("TypeCast", {})
+            if not grammar.same(measure["TypeCast"]["typeName"], cast.get("typeName")):
+                raise _Different
+            measure, inner = measure["TypeCast"]["arg"], cast["arg"]
+        return {**after, "args": [*found[:place], inner, *found[place + 1 :]]}
+
     def _same_cast(self, before: Node, after: Node, scope: Scope) -> None:
         lookup = lookup_type(before)
         if not lookup or constant_text(before["arg"]) is not None:
             return self._same(before, after, scope)
         self._same(before["typeName"], after["typeName"], scope)
-        kind = cast_guard(lookup, before["arg"])
+        kind = cast_guard(before)
         name = operand_name(before["arg"], lookup)
         return self._is_guard(kind, name, before["arg"], after["arg"], scope)
 

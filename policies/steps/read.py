@@ -25,9 +25,12 @@ from policies.functions import (
     SETTING_READERS,
     SETTING_WRITERS,
     SIZED,
+    SOURCE_COLUMNS,
+    TYPE_READERS,
+    WRITERS,
 )
 from policies.grammar import Node, Scope
-from policies.lookups import constant_text, function_name
+from policies.lookups import constant_text, function_name, is_measured, written_type
 from policies.other_dialects import instead
 from policies.reasons import (
     FUNCTION_NOT_ALLOWED,
@@ -152,7 +155,14 @@ def _check_function(node: Node, parts: tuple[str, ...], statement: Statement) ->
     if name in ALLOWED or name in GUARDED or name in FOUND:
         if name in SIZED:
             _check_size(name, node)
+        arity = GUARDED[name].arity if name in GUARDED else 0
+        if arity and len(node.get("args", [])) != arity:
+            raise Refusal(
+                FUNCTION_NOT_ALLOWED, f"function {name} is allowed only with {arity} arguments"
+            )
         return
+    if name in TYPE_READERS:
+        return _check_type_reader(name, node, statement)
     given = node.get("args", [])
     if name in SETTING_READERS and given:
         named = constant_text(given[0])
@@ -168,10 +178,24 @@ def _check_function(node: Node, parts: tuple[str, ...], statement: Statement) ->
     raise _no_function(parts, statement)
 
 
+def _check_type_reader(name: str, node: Node, statement: Statement) -> None:
+    """pg_input_is_valid(text, type): the type must be one the subject sees."""
+    arguments = node.get("args", [])
+    written = constant_text(arguments[1]) if len(arguments) == 2 else None
+    if written is None:
+        raise Refusal(FUNCTION_NOT_ALLOWED, f"function {name} is allowed only with a constant type")
+    try:
+        check_type(written_type(written), False, statement)
+    except ValueError as error:
+        raise Refusal(FUNCTION_NOT_ALLOWED, f"function {name}: no such type") from error
+
+
 def _no_function(parts: tuple[str, ...], statement: Statement) -> Refusal:
     """What is PostgreSQL's own is not allowed; anything else does not exist, whether or not the
     database has it, so that the answer tells nothing."""
     name, written = function_name(parts), ".".join(parts)
+    if name in WRITERS:
+        return Refusal(WRITE_DISABLED, f"function {written} writes: this login may only read")
     if name in statement.catalog.system_functions or parts[0] == "information_schema":
         return Refusal(
             FUNCTION_NOT_ALLOWED,
@@ -202,11 +226,12 @@ def _may_set(given: list[Node], statement: Statement) -> bool:
 
 def _check_size(name: str, node: Node) -> None:
     arguments = node.get("args", [])
+    if is_measured(node) and "NamedArgExpr" not in arguments[SIZED[name]]:
+        return
     size = constant_text(arguments[SIZED[name]]) if len(arguments) > SIZED[name] else None
     if size is None or not size.isdigit() or int(size) > LONGEST:
         raise Refusal(
-            FUNCTION_NOT_ALLOWED,
-            f"function {name} is allowed only with a constant length of at most {LONGEST}",
+            FUNCTION_NOT_ALLOWED, f"function {name} is allowed only with a length up to {LONGEST}"
         )
 
 
@@ -223,7 +248,7 @@ def _misplaced(statement: Statement) -> set[int]:
         id(cast["typeName"])
         for cast in statement.reading.casts
         if grammar.names(cast["typeName"].get("names", []))[-1:] == (SEARCH_TYPE,)
-        and (id(cast) not in proper or constant_text(cast["arg"]) is None)
+        and (id(cast) not in proper or not cast["arg"].keys() & {"A_Const", "ParamRef"})
     }
 
 
@@ -240,6 +265,7 @@ def _note_source(node: Node, statement: Statement) -> None:
         columns_of = _columns_of(parts, statement)
         if "colnames" not in alias:  # which give them other names
             declared |= columns_of - statement.catalog.record_functions
+        declared |= SOURCE_COLUMNS.get(function_name(parts), frozenset())
         for column in columns:
             for definition in column.get("List", {}).get("items", []):
                 declared.add(definition["ColumnDef"]["colname"])

@@ -11,9 +11,9 @@ import re
 
 from sqlglot import exp
 
-from policies import qualified
+from policies import grammar, qualified
 from policies.catalog import FIRST_NORMAL_OID
-from policies.functions import EMPTY_SOURCES, FOUND, LOOKUP_TYPES
+from policies.functions import EMPTY_SOURCES, FOUND, LOOKUP_TYPES, MEASURE, SIZED
 from policies.grammar import Node
 from policies.lookups import (
     Lookup,
@@ -22,8 +22,10 @@ from policies.lookups import (
     find,
     function_name,
     guard_of,
+    is_measured,
     lookup_type,
     operand_name,
+    written_type,
 )
 from policies.places import PINNED
 from policies.reasons import (
@@ -34,6 +36,7 @@ from policies.reasons import (
 )
 from policies.sql import identifier
 from policies.statement import Edit, GuardUse, Relation, Site, Statement, Use
+from policies.steps.read import check_type
 
 
 def resolve(statement: Statement) -> None:
@@ -129,10 +132,8 @@ def _guard_cast(cast: Node, statement: Statement) -> None:
     if named is not None:
         _check_named(lookup, named, statement)
         return
-    if cast["typeName"].get("arrayBounds"):
-        raise Refusal(TYPE_NOT_ALLOWED, f"arrays of {lookup} are not supported")
+    kind = cast_guard(cast)
     start, end = _operand(cast, statement)
-    kind = cast_guard(lookup, cast["arg"])
     name = operand_name(cast["arg"], lookup)
     statement.guards.append(GuardUse(start, end, kind, name))
 
@@ -183,6 +184,10 @@ def _end_of_cast(cast: Node, statement: Statement) -> int:
     last = 1
     while last + 2 < len(tokens) and tokens[last + 1].name == "ASCII_46":
         last += 2
+    if cast["typeName"].get("arrayBounds"):
+        last += 2  # the brackets; the proof refuses what is written otherwise
+    if last >= len(tokens):
+        raise Refusal(TYPE_NOT_ALLOWED, "this form of the cast is not supported", "write x::type")
     return tokens[last].end
 
 
@@ -210,7 +215,20 @@ def _check_named(lookup: str, named: str, statement: Statement) -> None:
 _NAME_PART = re.compile(r'\s*(?:"((?:[^"]|"")+)"|([A-Za-z_\x80-\U0010ffff][\w$]*))\s*(\.|\Z)')
 
 
+def _is_visible_type(named: str, statement: Statement) -> bool:
+    """A type by its name alone: any of PostgreSQL's own, and the visible ones of the database."""
+    try:
+        node = written_type(named)
+        if function_name(grammar.names(node["names"])) not in statement.catalog.builtin_types:
+            check_type(node, False, statement)
+    except (Refusal, ValueError):
+        return False
+    return True
+
+
 def _is_visible_name(kind: str, named: str, statement: Statement) -> bool:
+    if kind == "type":
+        return _is_visible_type(named, statement)
     parts, position = [], 0
     while position < len(named):
         found = _NAME_PART.match(named, position)
@@ -227,8 +245,6 @@ def _is_visible_name(kind: str, named: str, statement: Statement) -> bool:
         return parts[0] in ("pg_catalog", "information_schema") or any(
             oid in visible and name == parts[0] for oid, name in statement.catalog.schemas
         )
-    if kind == "type":
-        return len(parts) <= 2 and parts[-1] in statement.catalog.builtin_types
     # Functions, operators, collations: the system's own, written as such.
     return len(parts) == 2 and parts[0] == "pg_catalog"
 
@@ -255,6 +271,25 @@ def _operand(cast: Node, statement: Statement) -> tuple[int, int]:
     if "ParamRef" in argument:
         start = argument["ParamRef"].get("location", 0) - statement.offset
         return start, next(t.end for t in statement.tokens if t.start == start)
+    return _before_colons(statement, at)
+
+
+def _before_colons(statement: Statement, at: int) -> tuple[int, int]:
+    """Byte range of `(x)` or `x[1]` in front of the `::` at `at`."""
+    tokens = statement.tokens
+    last = next((i for i, token in enumerate(tokens) if token.start == at), 0) - 1
+    first, depth = last, 0
+    while first >= 0 and tokens[last].name in ("ASCII_41", "ASCII_93"):
+        depth += {"ASCII_41": 1, "ASCII_93": 1, "ASCII_40": -1, "ASCII_91": -1}.get(
+            tokens[first].name, 0
+        )
+        if depth == 0 and tokens[first].name == "ASCII_40":
+            return tokens[first].start, tokens[last].end
+        if depth == 0 and tokens[first].name != "ASCII_91":
+            while first > 1 and tokens[first - 1].name == "ASCII_46":
+                first -= 2
+            return tokens[first].start, tokens[last].end
+        first -= 1
     raise Refusal(
         TYPE_NOT_ALLOWED,
         "this form of the cast is not supported",
@@ -294,6 +329,12 @@ def _guard_functions(statement: Statement, empty: set[int], spread: set[int]) ->
             place = _place(node, statement)
             end = _call(statement, place)[-1][1] + 1
             statement.guards.append(GuardUse(place, end, found, parts[-1]))
+            continue
+        if is_measured(node):
+            start, end = _call(statement, _place(node, statement))[SIZED[function_name(parts)]]
+            before, after = MEASURE
+            statement.edits.append(Edit(start, start, before, rank=-end))
+            statement.edits.append(Edit(end, end, after, rank=-start))
             continue
         guard = guard_of(node)
         if guard is None:

@@ -255,3 +255,57 @@ def test_a_function_may_be_pinned_to_pg_catalog_only() -> None:
     assert where("SELECT lower(a)", "SELECT pg_catalog.upper(a)") != ""
     assert where("SELECT lower(a)", "SELECT public.lower(a)") != ""
     assert where("SELECT public.lower(a)", "SELECT pg_catalog.lower(a)") != ""
+
+
+def test_a_length_may_be_measured() -> None:
+    measured = "(n)::pg_catalog.int4::pg_catalog.numeric(5,0)::pg_catalog.int4"
+    assert where("SELECT lpad(a, n, b)", f"SELECT pg_catalog.lpad(a, {measured}, b)") == ""
+    assert where("SELECT repeat(a, n)", f"SELECT repeat(a, {measured})") == ""
+    assert where("SELECT repeat(a, m)", f"SELECT repeat(a, {measured})") != ""
+    assert where("SELECT repeat(n, a)", f"SELECT repeat({measured}, a)") != ""
+    assert where("SELECT left(a, n)", f"SELECT left(a, {measured})") != ""
+    assert where("SELECT repeat(a, n)", f"SELECT repeat(a, {measured.replace('5', '6')})") != ""
+    assert where("SELECT repeat(a, 5)", f"SELECT repeat(a, {measured.replace('(n)', '(5)')})") != ""
+
+
+def test_a_type_may_be_found_by_a_computed_name() -> None:
+    guard = GUARD.replace("(a)", "pg_catalog.to_regtype((a)::pg_catalog.text)")
+    assert where("SELECT a::regtype", f"SELECT {guard}::regtype") == ""
+    assert where("SELECT b::regtype", f"SELECT {guard}::regtype") != ""
+
+
+def test_a_privilege_may_be_asked_of_what_a_key_finds() -> None:
+    guard = (
+        "(SELECT k.oid FROM (SELECT (a)::pg_catalog.text) g(v), pg_catalog.pg_class k "
+        "WHERE k.oid < 16384 LIMIT 1)"
+    )
+    assert where("SELECT f(a)", f"SELECT f({guard})") == ""
+    assert where("SELECT f(b)", f"SELECT f({guard})") != ""
+    assert where("SELECT f(a)", f"SELECT f({guard.replace('pg_class', 'users')})") != ""
+    assert where("SELECT f(a)", f"SELECT f({guard.replace('k.oid FROM', 'k.relname FROM')})") != ""
+
+
+def test_partitions_may_be_none() -> None:
+    columns = (
+        "NULL::pg_catalog.oid AS relid, NULL::pg_catalog.oid AS parentrelid, "
+        "NULL::pg_catalog.bool AS isleaf, NULL::pg_catalog.int4 AS level"
+    )
+    original = "SELECT relid FROM pg_partition_tree(1)"
+    alias = "AS pg_partition_tree"
+    assert where(original, f"SELECT relid FROM (SELECT {columns} WHERE false) {alias}") == ""
+    assert where(original, f"SELECT relid FROM (SELECT {columns} WHERE true) {alias}") != ""
+    other = "SELECT relid FROM pg_partition_ancestors(1)"
+    assert where(other, f"SELECT relid FROM (SELECT {columns} WHERE false) {alias}") != ""
+
+
+def test_the_elements_of_an_array_may_be_looked_at() -> None:
+    guard = (
+        "(SELECT pg_catalog.array_agg(CASE WHEN e.v < 9 THEN e.v END ORDER BY e.n) AS a "
+        "FROM pg_catalog.unnest((a)::pg_catalog.oid[]) WITH ORDINALITY e(v, n))"
+    )
+    closed = f"{guard}::regtype[]::pg_catalog.text[]"
+    assert where("SELECT a::regtype[]", f"SELECT {closed}") == ""
+    assert where("SELECT b::regtype[]", f"SELECT {closed}") != ""
+    assert where("SELECT a::regtype", f"SELECT {closed}") != ""
+    assert where("SELECT a::regtype[]", f"SELECT {closed.removesuffix('[]')}") != ""
+    assert where("SELECT a::regtype[]", f"SELECT {closed.replace('e.v END', 'e.n END')}") != ""

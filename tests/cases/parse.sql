@@ -53,7 +53,6 @@ SELECT interval '1' day, double precision '1.5', date '2024-01-01', timestamp wi
 >> SELECT interval '1' day, double precision '1.5', date '2024-01-01', timestamp with time zone '2024-01-01' FROM (SELECT r."id", r."x" FROM "public"."s" r) AS "s"
 >> LIMIT 101
 
-
 --# ORDER BY with an operator, an alias of USING, the star of inheriting tables
 SELECT * FROM s * JOIN gone USING (id) AS j ORDER BY x USING >, j.id USING <
 >> SELECT * FROM (SELECT r."id", r."x" FROM "public"."s" r) AS "s" JOIN (SELECT r."id", r."died" FROM "public"."gone" r WHERE r."died" IS NULL) AS "gone" USING (id) AS j ORDER BY x USING >, j.id USING <
@@ -92,4 +91,9 @@ WITH a AS (SELECT id FROM s) (VALUES (1))
 --# a column and an alias named value, in brackets
 SELECT (v.value), (SELECT x value FROM s WHERE x ~ $1 LIMIT 1) FROM s AS v (id, value) WHERE (value = $1)
 >> SELECT (v.value), (SELECT x value FROM (SELECT r."id", r."x" FROM "public"."s" r) AS "s" WHERE x ~ $1 LIMIT 1) FROM (SELECT r."id", r."x" FROM "public"."s" r) AS v (id, value) WHERE (value = $1)
+>> LIMIT 101
+
+--# a recursive query whose first arm gives all columns
+WITH RECURSIVE q AS (SELECT * FROM s WHERE id = 1 UNION ALL SELECT s.* FROM s, q WHERE s.id = q.id) SELECT * FROM q
+>> WITH RECURSIVE q AS (SELECT * FROM (SELECT r."id", r."x" FROM "public"."s" r) AS "s" WHERE id = 1 UNION ALL SELECT s.* FROM (SELECT r."id", r."x" FROM "public"."s" r) AS "s", q WHERE s.id = q.id) SELECT * FROM q
 >> LIMIT 101

@@ -19,6 +19,10 @@ SELECT year(now())
 SELECT pg_catalog.pg_sleep(1)
 !! FUNCTION_NOT_ALLOWED function pg_catalog.pg_sleep is not allowed 
 
+--# functions that write
+SELECT nextval('s_id_seq')
+!! WRITE_DISABLED function nextval writes: this login may only read
+
 --# functions that run text
 SELECT * FROM query_to_xml('SELECT 1', true, false, '')
 !! FUNCTION_NOT_ALLOWED function query_to_xml is not allowed 
@@ -82,7 +86,7 @@ SELECT set_config('role', 'postgres', false)
 
 --# results as long as an argument says
 SELECT repeat('x', 100000000)
-!! FUNCTION_NOT_ALLOWED function repeat is allowed only with a constant length of at most 100000 
+!! FUNCTION_NOT_ALLOWED function repeat is allowed only with a length up to 99999 
 
 --# SELECT INTO
 SELECT 1 INTO x
@@ -171,9 +175,47 @@ SELECT 'a' -- b
 SELECT set_config('statement_timeout', '01000'::char(1), false)
 !! FUNCTION_NOT_ALLOWED function set_config is not allowed 
 
---# so could it of a length
-SELECT repeat('x', '1'::bit(30)::int4)
-!! FUNCTION_NOT_ALLOWED function repeat is allowed only with a constant length of at most 100000 
+--# a length that is no constant is measured when it runs
+SELECT repeat('x', '1'::int8::int4)
+>> SELECT pg_catalog.repeat('x',( '1'::int8::int4
+>> )::pg_catalog.int4::pg_catalog.numeric(5,0)::pg_catalog.int4)
+>> LIMIT 101
+
+--# what a privilege is asked of is what the subject sees
+SELECT has_table_privilege('t', 'SELECT')
+>> SELECT pg_catalog.has_table_privilege((SELECT k.oid FROM (SELECT ('t')::pg_catalog.text) g(v), pg_catalog.pg_class k WHERE (k.oid = pg_catalog.to_regclass(g.v)::pg_catalog.oid OR k.oid::pg_catalog.text = g.v) AND (k.oid < 16384 OR k.oid = ANY ('{20001,20002,20003,20004,20005,20101}'::pg_catalog.oid[])) LIMIT 1), 'SELECT')
+>> LIMIT 101
+
+--# and only of oneself
+SELECT has_table_privilege('postgres', 't', 'SELECT')
+!! FUNCTION_NOT_ALLOWED function has_table_privilege is allowed only with 2 arguments
+
+--# literals of types are checked for types one sees
+SELECT pg_input_is_valid('1', 'numeric(5,2)[]'), pg_input_is_valid('x', 'mood')
+>> SELECT pg_catalog.pg_input_is_valid('1', 'numeric(5,2)[]'), pg_catalog.pg_input_is_valid('x', 'mood')
+>> LIMIT 101
+
+--# and not for look-up types, hidden ones or computed ones
+SELECT pg_input_is_valid('t', 'regclass')
+!! TYPE_NOT_ALLOWED type regclass may be used only in casts
+
+--#
+SELECT pg_input_is_valid('t', 'rank')
+!! TYPE_NOT_ALLOWED type "rank" does not exist or is not visible
+
+--#
+SELECT pg_input_is_valid('t', a) FROM t
+!! FUNCTION_NOT_ALLOWED function pg_input_is_valid is allowed only with a constant type
+
+--# functions in FROM have columns of their own
+SELECT m.message, a.grantee FROM pg_input_error_info('x', 'int4') m, aclexplode(NULL) AS a
+>> SELECT m.message, a.grantee FROM pg_catalog.pg_input_error_info('x', 'int4') m, pg_catalog.aclexplode(NULL) AS a
+>> LIMIT 101
+
+--# partitions are none of the subject's business
+SELECT p.relid FROM pg_partition_tree('t') AS p
+>> SELECT p.relid FROM (SELECT NULL::pg_catalog.oid AS relid, NULL::pg_catalog.oid AS parentrelid, NULL::pg_catalog.bool AS isleaf, NULL::pg_catalog.int4 AS level WHERE false) AS p
+>> LIMIT 101
 
 --# a value that decides is judged
 SELECT set_config('statement_timeout', '500', false)

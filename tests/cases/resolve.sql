@@ -148,3 +148,18 @@ SELECT to_regtype($1), to_regclass('t') = 5
 >> SELECT (SELECT g."to_regtype" FROM (SELECT (pg_catalog.to_regtype($1))::pg_catalog.oid) g("to_regtype") WHERE g."to_regtype" < 16384 OR g."to_regtype" = ANY ('{16500,16502}'::pg_catalog.oid[])), (SELECT g."to_regclass" FROM (SELECT (pg_catalog.to_regclass('t'))::pg_catalog.oid) g("to_regclass") WHERE g."to_regclass" < 16384 OR g."to_regclass" = ANY ('{20001,20002,20003,20004,20005,20101}'::pg_catalog.oid[])) = 5
 >> LIMIT 101
 
+
+--# names of types in arrays
+SELECT COALESCE(oid::regtype[], oid::regtype[])::text[] FROM pg_class
+>> SELECT COALESCE((SELECT pg_catalog.array_agg(CASE WHEN e.v < 16384 OR e.v = ANY ('{16500,16502}'::pg_catalog.oid[]) THEN e.v END ORDER BY e.n) AS "oid" FROM pg_catalog.unnest((oid)::pg_catalog.oid[]) WITH ORDINALITY e(v, n))::regtype[]::pg_catalog.text[], (SELECT pg_catalog.array_agg(CASE WHEN e.v < 16384 OR e.v = ANY ('{16500,16502}'::pg_catalog.oid[]) THEN e.v END ORDER BY e.n) AS "oid" FROM pg_catalog.unnest((oid)::pg_catalog.oid[]) WITH ORDINALITY e(v, n))::regtype[]::pg_catalog.text[])::text[] FROM (SELECT r."oid", r."relname", (-1)::pg_catalog.float4 AS "reltuples" FROM "pg_catalog"."pg_class" r WHERE (oid < 16384 OR oid = ANY ('{20001,20002,20003,20004,20005,20101}'::pg_catalog.oid[]))) AS "pg_class"
+>> LIMIT 10001
+
+--# a name put together of parts
+SELECT (a || '.' || a)::regclass FROM t
+>> SELECT (SELECT g."regclass" FROM (SELECT pg_catalog.to_regclass(((a || '.' || a))::pg_catalog.text)::pg_catalog.oid) g("regclass") WHERE g."regclass" < 16384 OR g."regclass" = ANY ('{20001,20002,20003,20004,20005,20101}'::pg_catalog.oid[]))::regclass::pg_catalog.text FROM (SELECT r."id", r."org", r."a", NULL::text AS "mail", r."n", r."mood" FROM "public"."t" r WHERE r."org" = '1') AS "t"
+>> LIMIT 101
+
+--# an element of an array, a type by a computed name, types as SQL writes them
+SELECT a[1]::regtype, ('in' || 't4')::regtype, 'numeric(5,2)'::regtype, 'mood'::regtype FROM (SELECT '{16501}'::text) AS q(a)
+>> SELECT (SELECT g."a" FROM (SELECT (a[1])::pg_catalog.oid) g("a") WHERE g."a" < 16384 OR g."a" = ANY ('{16500,16502}'::pg_catalog.oid[]))::regtype::pg_catalog.text, (SELECT g."regtype" FROM (SELECT pg_catalog.to_regtype((('in' || 't4'))::pg_catalog.text)::pg_catalog.oid) g("regtype") WHERE g."regtype" < 16384 OR g."regtype" = ANY ('{16500,16502}'::pg_catalog.oid[]))::regtype::pg_catalog.text, 'numeric(5,2)'::regtype::pg_catalog.text AS "regtype", 'mood'::regtype::pg_catalog.text AS "regtype" FROM (SELECT '{16501}'::text) AS q(a)
+>> LIMIT 101

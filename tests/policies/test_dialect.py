@@ -53,9 +53,16 @@ def test_dangerous_functions_are_on_no_list() -> None:
         pg_sleep pg_read_file pg_ls_dir lo_import lo_export dblink query_to_xml cursor_to_xml
         database_to_xml set_config current_setting current_query pg_terminate_backend
         pg_cancel_backend pg_reload_conf pg_advisory_lock nextval setval currval lastval ts_stat
-        txid_current pg_notify has_table_privilege has_column_privilege pg_has_role
-        has_schema_privilege to_regclass pg_stat_file pg_logical_emit_message inet_server_addr
+        txid_current pg_notify has_column_privilege pg_has_role
+        to_regclass pg_stat_file pg_logical_emit_message inet_server_addr
         currtid2 pg_get_keywords pg_show_all_settings pg_stat_get_activity pg_export_snapshot
         json_populate_record jsonb_populate_recordset xpath xmlparse xmltable array_fill
     """.split()
     assert not known.intersection(dangerous)
+
+
+def test_privileges_are_asked_only_of_what_was_found_by_a_guard() -> None:
+    asked = {name for name in functions.ALLOWED | functions.GUARDED.keys() if "privilege" in name}
+    assert asked == {"has_database_privilege", "has_schema_privilege", "has_table_privilege"}
+    assert all(functions.GUARDED[name].kind.endswith("_key") for name in asked)
+    assert all(functions.GUARDED[name].arity == 2 for name in asked)
