@@ -78,6 +78,16 @@ class Naming:
 
 
 @dataclass(frozen=True, slots=True)
+class Shown:
+    """The rows are an EXPLAIN's: names that may be shown of it, relations as (schema, name)."""
+
+    json: bool
+    relations: frozenset[tuple[str, str]] = frozenset()
+    indexes: frozenset[str] = frozenset()
+    aliases: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """One statement ready to run.
 
@@ -95,6 +105,7 @@ class Plan:
     forget: Forget | None = None
     copy: CopyOut | None = None
     naming: Naming | None = None
+    shown: Shown | None = None
     hints: dict[str, str] = field(default_factory=dict)
     written: Written | None = None
 

@@ -13,6 +13,7 @@ from policies.catalog import Catalog
 from policies.copying import copy_out
 from policies.decision import Allow, Decision, Deny, Facts, Mode, Naming, Plan, PolicyEffect
 from policies.envelope import Cover, enclose
+from policies.explaining import explain
 from policies.grammar import Raw
 from policies.named import declare, prepare
 from policies.places import JOINT, Written, tell
@@ -163,6 +164,8 @@ def _plan(raw: Raw, facts: Facts, subject: Subject, snapshot: Snapshot) -> Plan:
             step(statement)
     elif raw.kind == "CopyStmt":
         copy_out(statement, STEPS)
+    elif raw.kind == "ExplainStmt":
+        explain(statement, STEPS)
     elif raw.kind in ENVELOPES:
         inner = enclose(statement, ENVELOPES[raw.kind](statement), STEPS)
         if statement.naming is not None:
@@ -180,10 +183,11 @@ def _made(facts: Facts, statement: Statement) -> Plan:
         facts=_facts_after(facts, statement),
         cap=statement.cap,
         most_bytes=None if statement.only_catalogs else statement.budget.bytes,
-        returns_rows=statement.kind in ("SelectStmt", "VariableShowStmt"),
+        returns_rows=statement.kind in ("SelectStmt", "VariableShowStmt", "ExplainStmt"),
         forget=statement.forget,
         copy=statement.copy,
         naming=statement.naming,
+        shown=statement.shown,
         hints=_hints(statement),
         written=statement.written,
     )

@@ -21,7 +21,7 @@ VIEW: Final = 2
 # (start and end in the client's text, bytes put there instead, one of the above), in order.
 Change = tuple[int, int, int, int]
 JOINT: Final = b"\n;"  # between the statements of one text
-_SCHEMA: Final = b"pg_catalog."
+_SCHEMA: Final = re.compile(rb'(?:"([^"]+)"|(\w+))\.')
 _LITERAL: Final = re.compile(rb"'(?:[^']|'')*'")
 
 
@@ -59,8 +59,9 @@ def tell(
             literal = _LITERAL.match(sql, at) if kind == VIEW else None
             if literal is not None and literal[0] in text:  # a condition of theirs, copied there
                 own, kind = text.index(literal[0]), PUT
-            if kind == PINNED and exact:
-                message = message.replace(_SCHEMA, b"", 1)
+            schema = _SCHEMA.match(sql, at) if kind == PINNED and exact else None
+            if schema is not None:
+                message = message.replace((schema[1] or schema[2]) + b".", b"", 1)
             return Told(len(text[:own].decode("utf-8", "replace")) + 1, message, kind == VIEW)
         at -= len(sql) + len(JOINT)
     return Told(0, message)

@@ -27,7 +27,7 @@ from policies.rules_errors import (
     looks_secret,
     translate,
 )
-from policies.rules_models import RulesFile, fields_at, json_schema
+from policies.rules_models import Capability, RulesFile, fields_at, json_schema
 from policies.rules_text import Document, merge, read_yaml
 from policies.subject import Subject
 
@@ -100,8 +100,21 @@ class RuleSet(RulesFile):
 
     def lockers(self, roles: Iterable[str]) -> frozenset[str]:
         """The capabilities of these roles that may lock what they read."""
-        granted = (c for name in roles if name in self.roles for c in self.roles[name].can)
-        return frozenset(name for name in granted if self.capabilities[name].lock)
+        return frozenset(name for name, able in self._granted(roles) if able.lock)
+
+    def explainers(self, roles: Iterable[str]) -> tuple[frozenset[str], frozenset[str]]:
+        """The capabilities of these roles that may EXPLAIN what they read, and those that may
+        EXPLAIN ANALYZE it."""
+        granted = dict(self._granted(roles))
+        return (
+            frozenset(name for name, able in granted.items() if able.explain or able.analyze),
+            frozenset(name for name, able in granted.items() if able.analyze),
+        )
+
+    def _granted(self, roles: Iterable[str]) -> Iterator[tuple[str, Capability]]:
+        for role in roles:
+            if role in self.roles:
+                yield from ((name, self.capabilities[name]) for name in self.roles[role].can)
 
     def mode(self, roles: Iterable[str]) -> Mode:
         """The strictest mode of these roles; no role, or an unknown one, means enforce."""

@@ -98,6 +98,10 @@ def _references(rules: RulesFile) -> Iterator[Finding]:
         yield from _repeated(at, capability.select)
         if capability.lock and not capability.select:
             yield Finding((*at[:-1], "lock"), "locks nothing", "list the entities in `select`")
+        for field in ("explain", "analyze"):
+            if getattr(capability, field) and not capability.select:
+                message = "explains nothing"
+                yield Finding((*at[:-1], field), message, "list the entities in `select`")
     for name, role in rules.roles.items():
         yield from _known(("roles", name, "can"), role.can, "capability", tuple(rules.capabilities))
         yield from _repeated(("roles", name, "can"), role.can)

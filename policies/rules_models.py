@@ -222,6 +222,11 @@ class Capability(Fields):
     """true: the entities of `select` may also be locked, by SELECT ... FOR UPDATE and FOR SHARE."""
     call: tuple[Name, ...] = ()
     """Functions that may be called."""
+    explain: bool = False
+    """true: EXPLAIN of what reads the entities of `select`, without expressions. Estimates come
+    from the rows of all tenants."""
+    analyze: bool = False
+    """true: EXPLAIN ANALYZE too, which runs the statement and tells times."""
 
 
 class Role(Fields):
@@ -295,7 +300,7 @@ _LEVELS: tuple[tuple[tuple[str | type[int] | None, ...], type[Fields], frozenset
         Capability,
         frozenset(
             {"update", "insert", "delete", "merge", "copy", "reason", "approval"}
-            | {"invariants", "statement", "listen", "notify", "analyze", "migrate"}
+            | {"invariants", "statement", "listen", "notify", "migrate"}
         ),
     ),
     (("roles", _ANY), Role, frozenset()),

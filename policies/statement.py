@@ -8,7 +8,7 @@ from sqlglot import exp
 
 from policies import grammar
 from policies.catalog import Catalog
-from policies.decision import CopyOut, Forget, Naming
+from policies.decision import CopyOut, Forget, Naming, Shown
 from policies.grammar import Node, Token
 from policies.lookups import Lookup
 from policies.places import PUT, Written
@@ -119,6 +119,7 @@ class Statement:
     forget: Forget | None = None
     copy: CopyOut | None = None
     naming: Naming | None = None
+    shown: Shown | None = None
     output: bytes = b""
     written: Written | None = None
     utility: bool = False  # decided by its kind alone; `output` is set by the step that read it

@@ -119,6 +119,7 @@ class Views:
         self.lockers = rules.lockers(subject.roles)  # capabilities that may lock
         granted = rules.callable(subject.roles)
         self.calls = Calls(rules, catalog, granted, locks=bool(self.lockers))
+        self.explainers, self.analyzers = rules.explainers(subject.roles)
         self._catalog = catalog
         self._by_table: dict[tuple[str, str], PolicyView | Refusal] = {}
         self._system: dict[tuple[str, str], PolicyView] = {}

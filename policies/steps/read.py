@@ -396,7 +396,6 @@ def check_type(node: Node, cast: bool, statement: Statement) -> None:
 def refuse_kind(kind: str) -> Refusal:
     """The refusal for a statement that is neither a query nor a known utility statement."""
     hint = {
-        "ExplainStmt": "send the statement itself",
         "ExecuteStmt": "send the EXECUTE itself",
         "DiscardStmt": "use RESET ALL and DEALLOCATE ALL",
     }.get(kind, "only SELECT, VALUES, TABLE, transaction control, SET, SHOW and RESET are allowed")

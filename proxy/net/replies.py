@@ -141,6 +141,9 @@ class Replies(asyncio.Protocol):
         result.take_up(entry)
         more = count or 1
         plan, target = self._running(entry)
+        if plan is not None and plan.shown is not None:
+            result.hold(self._buffer[start:stop], plan.shown)
+            return self._replace(start, stop)
         spent = target.spent if target is not None else 0
         room = result.room(plan, spent, self._buffer, start, stop, count)
         if room == more:
@@ -175,6 +178,7 @@ class Replies(asyncio.Protocol):
 
     def _more(self, start: int, stop: int, count: int) -> None:
         if self._result.dropping:
+            self._result.hold(self._buffer[start:stop])
             self._replace(start, stop)
         else:
             self._result.size += stop - start
@@ -194,6 +198,8 @@ class Replies(asyncio.Protocol):
         else:
             raise OutOfStep
         affected = None
+        if result.holding:
+            self._replace(start, start, *result.released())
         if self._buffer[start + _BODY] in _COUNTING_INITIALS:
             affected = result.copied_all(_affected(self._buffer[start + _BODY : stop - 1]))
         if result.truncated:
@@ -238,6 +244,8 @@ class Replies(asyncio.Protocol):
     def _suspend(self, start: int, stop: int, count: int) -> None:
         _, name, statement, arrival, _ = entry = self._ledger.take(EXECUTE)
         self._result.take_up(entry)
+        if self._result.holding:
+            self._replace(start, start, *self._result.released())
         self._result.suspend(name, statement, arrival)
 
     # The extended protocol's confirmations.

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from policies.decision import Plan
+from policies.decision import Plan, Shown
 from proxy.net.session import Session
 from proxy.net.statement import Statement
 from proxy.wire.copies import CopiedRows
 from proxy.wire.frames import HEADER
 from proxy.wire.ledger import EXECUTE, Arrival, Entry
+from proxy.wire.plans import HeldPlan
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,8 @@ class Results:
     `swallowed` is how many rows were left out in this step."""
 
     __slots__ = (
-        "_arrival", "_copy", "_session", "_suspended", "rows", "size", "swallowed", "truncated",
+        "_arrival", "_copy", "_plan", "_session", "_suspended", "rows", "size", "swallowed",
+        "truncated",
     )  # fmt: skip
 
     def __init__(self, session: Session) -> None:
@@ -47,11 +49,34 @@ class Results:
         self.truncated = False
         self._arrival = None
         self._copy: CopiedRows | None = None
+        self._plan: HeldPlan | None = None
 
     @property
     def dropping(self) -> bool:
         """The frame coming in pieces is left out: a row in pieces is the last one begun."""
+        if self._plan is not None:
+            return True
         return self.truncated if self._copy is None else self._copy.dropping
+
+    @property
+    def holding(self) -> bool:
+        """Rows of an EXPLAIN have come, and none of them was passed on."""
+        return self._plan is not None
+
+    def hold(self, piece: bytes, shown: Shown | None = None) -> None:
+        """Keep rows of an EXPLAIN until all are there. Without `shown`: if some are kept."""
+        if self._plan is None and shown is not None:
+            self._plan = HeldPlan(shown)
+        if self._plan is not None:
+            self._plan.add(piece)
+
+    def released(self) -> list[bytes]:
+        """What may be shown of the rows held."""
+        frames = self._plan.redacted() if self._plan is not None else []
+        self._plan = None
+        self.rows += len(frames)
+        self.size += sum(map(len, frames))
+        return frames
 
     def copy_begins(self, plan: Plan | None) -> bool:
         """The rows come as COPY data; whether the plan says in which form."""
@@ -84,7 +109,7 @@ class Results:
     @property
     def clear(self) -> bool:
         """No result is under way and no portal is suspended."""
-        return not (self.rows or self.truncated or self._suspended)
+        return not (self.rows or self.truncated or self._suspended or self.holding)
 
     def room(
         self, plan: Plan | None, spent: int, buffer: bytes, start: int, stop: int, count: int

@@ -99,7 +99,7 @@ class Statement(Named):
         return run
 
     def run(self, plan: Plan) -> Plan:
-        """`plan`, an EXECUTE or FETCH, as it reads from this: its cap and facts."""
+        """`plan`, an EXECUTE or FETCH, as it reads from this: its cap, form and facts."""
         if self._run is not None and self._run[0] is plan:
             return self._run[1]
         own = self.plan
@@ -112,7 +112,15 @@ class Statement(Named):
             fields_read=own.facts.fields_read,
             effects=own.facts.effects,
         )
-        found = replace(plan, cap=own.cap, most_bytes=own.most_bytes, facts=facts, hints=own.hints)
+        found = replace(
+            plan,
+            cap=own.cap,
+            most_bytes=own.most_bytes,
+            copy=own.copy,
+            shown=own.shown,
+            facts=facts,
+            hints=own.hints,
+        )
         self._run = plan, found
         return found
 

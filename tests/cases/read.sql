@@ -117,10 +117,6 @@ DROP TABLE s
 !! STATEMENT_NOT_ALLOWED this kind of statement is not allowed: Drop 
 
 --# everything else
-EXPLAIN SELECT 1
-!! STATEMENT_NOT_ALLOWED this kind of statement is not allowed: Explain 
-
---# everything else
 DO $$ BEGIN END $$
 !! STATEMENT_NOT_ALLOWED this kind of statement is not allowed: Do 
 

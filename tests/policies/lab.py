@@ -46,18 +46,24 @@ capabilities:
   numbers: {select: [s], call: [vouched]}
   sums: {call: [total, rows_of, cut, wild, vouched, named, twin, fine, max, lost]}
   keep: {select: [t, own, sums, veiled, board, walled], lock: true}
+  plans: {select: [s, t, sums], explain: true}
+  times: {select: [t, sums], analyze: true}
 roles:
   reader: {can: [browse], budget: {joins: 100, complexity: 1000000, columns: 1000}}
   clerk: {can: [browse, huge]}
   counter: {can: [numbers], budget: {rows: 5, time: 1s}}
   watched: {can: [browse], mode: observe}
   keeper: {can: [browse, keep, sums], budget: {joins: 100, complexity: 1000000}}
+  tuner: {can: [browse, plans], budget: {joins: 100, complexity: 1000}}
+  timer: {can: [browse, times]}
 subjects:
   - {login: ann, tenant: 1, user_id: 7, roles: [reader], attributes: {kind: "it's"}}
   - {login: ray, tenant: 1, user_id: 7, roles: [clerk], attributes: {kind: "it's"}}
   - {login: bob, tenant: 2, user_id: 8, roles: [counter]}
   - {login: eve, tenant: 1, user_id: 9, roles: [watched]}
   - {login: kim, tenant: 1, user_id: 7, roles: [keeper]}
+  - {login: dan, tenant: 1, user_id: 7, roles: [tuner], attributes: {kind: "it's"}}
+  - {login: tim, tenant: 1, user_id: 7, roles: [timer], attributes: {kind: "it's"}}
 """
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from policies.decision import CopyOut
+from policies.decision import CopyOut, Shown
 from proxy.wire.codecs import Column
 from proxy.wire.messages import (
     Bind,
@@ -256,6 +256,57 @@ def test_a_copy_nobody_allowed_ends_the_session(begins: Message) -> None:
     talk.server >> [begins, CopyData(b"secret")]
     talk.client << error("XX000")
     assert talk.client.wire.closing
+
+
+# EXPLAIN.
+
+PLAN_LINES = [b"Seq Scan on users  (cost=0.00..1.12 rows=2 width=4)", b"  Filter: (tenant_id = 1)"]
+EXPLAINED = plan(b"EXPLAIN SELECT 1", shown=Shown(False, frozenset({("public", "users")})))
+PLANNED: list[Message] = [DataRow((line,)) for line in PLAN_LINES]
+
+
+@pytest.mark.parametrize("size", [1, 8, 1000])
+@pytest.mark.parametrize("extended", [False, True])
+def test_a_plan_without_its_expressions(size: int, extended: bool) -> None:
+    talk = Conversation({b"EXPLAIN SELECT 1": EXPLAINED})
+    confirmed: list[Message] = []
+    if extended:
+        talk.client >> [Parse(b"", b"EXPLAIN SELECT 1"), Bind(b"", b""), Execute(), Sync()]
+        confirmed = [ParseComplete(), BindComplete()]
+    else:
+        talk.client >> Query(b"EXPLAIN SELECT 1")
+        confirmed = [COLUMNS]
+    said = [*confirmed, *PLANNED, CommandComplete(b"EXPLAIN"), READY]
+    raw = b"".join(message.encode() for message in said)
+    for start in range(0, len(raw), size):
+        talk.server >> raw[start : start + size]
+    talk.client << [*confirmed, PLANNED[0], CommandComplete(b"EXPLAIN"), READY]
+    talk.over()
+    done = only(talk)
+    assert (done.row_count, done.bytes) == (1, len(PLANNED[0].encode()))
+
+
+def test_a_plan_read_in_steps() -> None:
+    talk = Conversation({b"EXPLAIN SELECT 1": EXPLAINED})
+    talk.client >> [Parse(b"", b"EXPLAIN SELECT 1"), Bind(b"", b""), Execute(b"", 1), Flush()]
+    talk.server >> [ParseComplete(), BindComplete(), PLANNED[0], PortalSuspended()]
+    talk.client << [ParseComplete, BindComplete, PLANNED[0], PortalSuspended]
+    talk.client >> [Execute(b"", 1), Sync()]
+    talk.server >> [PLANNED[1], CommandComplete(b"EXPLAIN"), READY]
+    talk.client << [CommandComplete(b"EXPLAIN"), READY]
+    talk.over()
+    assert only(talk).row_count == 1
+
+
+def test_a_plan_that_fails_midway_shows_nothing_of_itself() -> None:
+    talk = Conversation({b"EXPLAIN SELECT 1": EXPLAINED})
+    talk.client >> Query(b"EXPLAIN SELECT 1")
+    talk.server >> [COLUMNS, PLANNED[0], failure(b"22012"), READY]
+    talk.client << [COLUMNS, error("22012"), READY]
+    talk.client >> Query(b"SELECT 1")
+    talk.server >> rows(1)
+    talk.client << rows(1)
+    talk.over()
 
 
 # COPY, for roles nothing is enforced for.
