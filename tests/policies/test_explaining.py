@@ -1,4 +1,4 @@
-"""EXPLAIN: who may, and which names of the plan may be shown."""
+"""EXPLAIN (policies/explaining.py): who may, and which names of the plan may be shown."""
 
 from __future__ import annotations
 
