@@ -80,10 +80,6 @@ EXECUTE p('x'::rank)
 EXECUTE p('x'::varchar((SELECT 1)))
 !! SYNTAX_ERROR syntax error at or near "(" 
 
---# a statement that would be run when explained
-EXPLAIN EXECUTE p
-!! STATEMENT_NOT_ALLOWED this kind of statement is not allowed: Explain 
-
 --# a result that would be kept
 CREATE TABLE x AS EXECUTE p
 !! STATEMENT_NOT_ALLOWED this kind of statement is not allowed: CreateTableAs 
@@ -177,4 +173,3 @@ MOVE ALL FROM "C d"; MOVE c
 CLOSE c; CLOSE ALL
 >> CLOSE "c"
 >> ;CLOSE ALL
-
