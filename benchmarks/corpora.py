@@ -40,9 +40,14 @@ def available(name: str, directory: Path = DIRECTORY) -> bool:
 
 def selects(name: str, directory: Path = DIRECTORY) -> list[str]:
     """The statements of a corpus that PostgreSQL's grammar accepts as one SELECT."""
+    return [text for text, _ in selects_by_database(name, directory)]
+
+
+def selects_by_database(name: str, directory: Path = DIRECTORY) -> list[tuple[str, str]]:
+    """The same with the database each was written for, "" when the corpus says none."""
     with gzip.open(directory / f"{name}.jsonl.gz", "rt", encoding="utf-8") as lines:
-        texts = [json.loads(line)["sql"] for line in lines]
-    return [text for text in texts if _is_select(text)]
+        found = [json.loads(line) for line in lines]
+    return [(each["sql"], each.get("db") or "") for each in found if _is_select(each["sql"])]
 
 
 def _is_select(text: str) -> bool:

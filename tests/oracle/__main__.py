@@ -2,18 +2,24 @@
 
     python -m tests.oracle --seed 7 --count 20000
     python -m tests.oracle --seed 7 --start 120 --count 1 --show 1     # one statement again
+    python -m tests.oracle --count 0 --corpora ../shared/corpora       # captured ones only
 
-Exit status 1 when any statement answered differently.
+Generated statements first, then captured ones, each group of them on tables derived from it; those
+are no part of the project, and left out where they are not. Exit status 1 when any statement
+answered differently.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 
-from proxy.testing import postgres_server
+from benchmarks import corpora
+from proxy.testing import PostgresServer, postgres_server
 from tests.oracle.application import design
+from tests.oracle.captured import CORPORA, Application, groups
 from tests.oracle.run import Finding, Report, generated, run
 from tests.oracle.world import world
 
@@ -25,20 +31,40 @@ def main() -> int:
     parser.add_argument("--count", type=int, default=20_000, help="generated statements (20000)")
     parser.add_argument("--start", type=int, default=0, help="number of the first one (0)")
     parser.add_argument("--show", type=int, default=5, help="examples of each outcome (5)")
+    parser.add_argument("--corpora", type=Path, default=corpora.DIRECTORY, help="captured ones")
     arguments = parser.parse_args()
-    with postgres_server() as server, world(server, design(arguments.seed)) as made:
-        statements = generated(arguments.seed, arguments.count, arguments.start)
-        report = run("generated", made, statements, _say)
-    return _finish(report, arguments.show)
+    reports = []
+    with postgres_server() as server:
+        for report in _reports(server, arguments):
+            for title, findings in (
+                ("refused", report.refusals),
+                ("failed on both sides", report.failures),
+                ("not comparable", report.doubtful),
+                ("DIFFERENT", report.differences),
+            ):
+                _show(title, findings, arguments.show)
+            _say(str(report))
+            reports.append(report)
+    whole = Report("all")
+    for report in reports:
+        whole.tally.add(report.tally)
+        whole.seconds += report.seconds
+    _say(str(whole))
+    return 1 if whole.tally.different else 0
 
 
-def _finish(report: Report, most: int) -> int:
-    _show("refused", report.refusals, most)
-    _show("failed on both sides", report.failures, most)
-    _show("not comparable", report.doubtful, most)
-    _show("DIFFERENT", report.differences, max(most, 20))
-    _say(str(report))
-    return 1 if report.tally.different else 0
+def _reports(server: PostgresServer, arguments: argparse.Namespace) -> Iterator[Report]:
+    seed = arguments.seed
+    if arguments.count:
+        with world(server, design(seed)) as made:
+            statements = generated(seed, arguments.count, arguments.start)
+            yield run("generated", made, statements, _say)
+    if arguments.start or not all(corpora.available(n, arguments.corpora) for n in CORPORA):
+        return
+    for group in groups(arguments.corpora):
+        application = Application(group, server)
+        with world(server, application.design(seed)) as made:
+            yield run(group.name, made, application.statements(seed), _say)
 
 
 def _show(title: str, findings: Iterable[Finding], most: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -14,6 +15,11 @@ _RECORD = 2249
 _FIRST_USER_TYPE = 16384
 CANCELED = "57014"
 NO_KEY = "42803"  # "must appear in the GROUP BY clause": views have no primary keys
+
+_VOLATILE = re.compile(
+    r"(?i)\b(now|random|clock_timestamp|statement_timestamp|current_timestamp|localtimestamp"
+    r"|timeofday|gen_random_uuid)\b"
+)
 
 Row = tuple[bytes | None, ...]
 
@@ -86,10 +92,15 @@ class Tally:
 
 
 def judge(
-    proxy: Answer, views: Answer, tables: Answer, ordered: Sequence[int] | None, tally: Tally
+    proxy: Answer,
+    views: Answer,
+    tables: Answer,
+    ordered: Sequence[int] | None,
+    tally: Tally,
+    text: str = "",
 ) -> str:
     """Count one statement; what differs, or nothing. `ordered`: places of the columns whose order
-    the statement says, None when it says none."""
+    the statement says, None when it says none. `text`: the statement."""
     if proxy.refusal and proxy.sqlstate != tables.sqlstate:
         tally.refused[proxy.refusal] += 1
         return ""
@@ -100,6 +111,9 @@ def judge(
         tally.not_comparable["the two references differ"] += 1
         return ""
     found = difference(proxy, tables, ordered)
+    if found and _VOLATILE.search(text):
+        tally.not_comparable["the clock or chance"] += 1
+        return ""
     if found:
         tally.different += 1
     elif proxy.sqlstate:

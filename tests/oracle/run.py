@@ -113,7 +113,7 @@ def _note(report: Report, statement: Statement, form: Form, answers: list[Answer
     proxy, views, tables = answers
     tally = report.tally
     before = tally.not_comparable.total(), tally.both_failed.total()
-    words = judge(proxy, views, tables, statement.order, tally)
+    words = judge(proxy, views, tables, statement.order, tally, statement.sql)
     if words:
         report.differences.append(Finding(statement, form, words))
     elif proxy.refusal:

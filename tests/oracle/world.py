@@ -31,12 +31,14 @@ DO $$ DECLARE s text; BEGIN
                    ' TO %(role)s', s, s);
   END LOOP; END $$;
 """
-# Tables of every schema go to base; types and functions stay where they are.
+# Tables of every schema go to base, as x or "schema.x" when not of public; types stay.
 _MOVE = """
 CREATE SCHEMA base;
-DO $$ DECLARE t regclass; BEGIN
-  FOR t IN SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
+DO $$ DECLARE t regclass; s text; r text; BEGIN
+  FOR t, s, r IN SELECT c.oid, nspname, relname FROM pg_class c JOIN pg_namespace n
+           ON n.oid = relnamespace
            WHERE relkind IN ('r', 'p') AND nspname !~ '^(pg_|information_schema)' LOOP
+    IF s <> 'public' THEN EXECUTE format('ALTER TABLE %s RENAME TO %I', t, s || '.' || r); END IF;
     EXECUTE format('ALTER TABLE %s SET SCHEMA base', t);
   END LOOP; END $$;
 CREATE TABLE base.digests (key text, value text, digest text);
