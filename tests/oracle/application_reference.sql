@@ -96,7 +96,7 @@ CREATE POLICY own ON base."Order Log" TO oracle_owner USING ("tenantId" = 2);
 CREATE VIEW "Order Log" WITH (security_barrier) AS
 SELECT "Id", "tenantId", "group", "select", "Größe" FROM base."Order Log";
 
-ALTER TABLE base."sales.targets" ENABLE ROW LEVEL SECURITY;
-CREATE POLICY own ON base."sales.targets" TO oracle_owner USING (tenant_id = 2);
+ALTER TABLE "base sales".targets ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own ON "base sales".targets TO oracle_owner USING (tenant_id = 2);
 CREATE VIEW sales.targets WITH (security_barrier) AS
-SELECT id, tenant_id, region, goal, year FROM base."sales.targets";
+SELECT id, tenant_id, region, goal, year FROM "base sales".targets;

@@ -221,8 +221,8 @@ class Application:
         """The group as a design whose every table is scoped to one tenant."""
         reference = []
         for table, columns in self.tables.items():
-            moved = table[1] if table[0] == "public" else ".".join(table)
-            base, listed = f"base.{_quoted(moved)}", ", ".join(map(_quoted, columns))
+            moved = "base" if table[0] == "public" else f"base {table[0]}"
+            base, listed = _name((moved, table[1])), ", ".join(map(_quoted, columns))
             reference.append(
                 f"ALTER TABLE {base} ENABLE ROW LEVEL SECURITY;\n"
                 f"CREATE POLICY own ON {base} TO oracle_owner USING (tenant_id = {TENANT});\n"
@@ -250,7 +250,7 @@ class Application:
             "version": 1,
             "profile": "dev",
             "entities": entities,
-            "capabilities": {"read": {"select": list(entities)}},
+            "capabilities": {"read": {"select": list(entities), "lock": True}},
             "roles": {"reader": {"can": ["read"], "budget": budget}},
             "subjects": [{"login": LOGIN, "tenant": TENANT, "roles": ["reader"]}],
             "defaults": {"deny_columns": [], "mask_columns": {}},

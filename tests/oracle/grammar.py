@@ -188,7 +188,13 @@ class Grammar(Targets, Sources):
         tail = f"FROM {made.sql}{where}"
         if self.chance(0.24):
             return self.grouped(inner, tail, kinds)
-        return self.ungrouped(inner, tail, kinds, top=top)
+        plain = self.ungrouped(inner, tail, kinds, top=top)
+        lockable = top and all(source.primary for source in made.sources)
+        if lockable and "DISTINCT" not in plain.sql and self.chance(0.04):
+            one = self.pick(made.sources).alias
+            lock = self.pick((" FOR SHARE", f" FOR KEY SHARE OF {one}", f" FOR SHARE OF {one}"))
+            return replace(plain, sql=plain.sql + lock)
+        return plain
 
     def _constants(self, scope: Scope, kinds: tuple[str, ...]) -> Query:
         kinds = kinds or (self.pick(KINDS), "int")

@@ -16,7 +16,7 @@ from tests.oracle.run import generated, run
 from tests.oracle.tables import TABLES
 from tests.oracle.world import World, world
 
-SEED, SAMPLE = 3, 1200
+SEED, SAMPLE = 3, 1000
 
 
 @pytest.fixture(scope="module")

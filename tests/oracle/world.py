@@ -24,28 +24,29 @@ _ROLES = "".join(
     f"DO $$ BEGIN CREATE ROLE {role} LOGIN; EXCEPTION WHEN duplicate_object THEN NULL; END $$;\n"
     for role in ROLES
 )
+# UPDATE is what FOR SHARE wants.
 _READABLE = """
 DO $$ DECLARE s text; BEGIN
-  FOR s IN SELECT nspname FROM pg_namespace WHERE nspname !~ '^(pg_|information_schema|base$)' LOOP
-    EXECUTE format('GRANT USAGE ON SCHEMA %%I TO %(role)s; GRANT SELECT ON ALL TABLES IN SCHEMA %%I'
-                   ' TO %(role)s', s, s);
+  FOR s IN SELECT nspname FROM pg_namespace WHERE nspname !~ '^(pg_|information_schema|base)' LOOP
+    EXECUTE format('GRANT USAGE ON SCHEMA %%I TO %(role)s; GRANT SELECT, UPDATE ON ALL TABLES'
+                   ' IN SCHEMA %%I TO %(role)s', s, s);
   END LOOP; END $$;
 """
-# Tables of every schema go to base, as x or "schema.x" when not of public; types stay.
+# Tables of public go to base, those of another schema x to "base x"; types stay.
 _MOVE = """
-CREATE SCHEMA base;
-DO $$ DECLARE t regclass; s text; r text; BEGIN
-  FOR t, s, r IN SELECT c.oid, nspname, relname FROM pg_class c JOIN pg_namespace n
-           ON n.oid = relnamespace
+DO $$ DECLARE t regclass; s text; BEGIN
+  FOR t, s IN SELECT c.oid, CASE nspname WHEN 'public' THEN 'base' ELSE 'base ' || nspname END
+           FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
            WHERE relkind IN ('r', 'p') AND nspname !~ '^(pg_|information_schema)' LOOP
-    IF s <> 'public' THEN EXECUTE format('ALTER TABLE %s RENAME TO %I', t, s || '.' || r); END IF;
-    EXECUTE format('ALTER TABLE %s SET SCHEMA base', t);
+    EXECUTE format('CREATE SCHEMA IF NOT EXISTS %I', s);
+    EXECUTE format('ALTER TABLE %s SET SCHEMA %I', t, s);
+    EXECUTE format('GRANT USAGE ON SCHEMA %I TO oracle_owner', s);
+    EXECUTE format('GRANT SELECT, UPDATE ON %s TO oracle_owner', t);
   END LOOP; END $$;
+CREATE SCHEMA IF NOT EXISTS base;
 CREATE TABLE base.digests (key text, value text, digest text);
 CREATE FUNCTION keyed_digest(text, text) RETURNS text STABLE SECURITY DEFINER LANGUAGE sql
 AS 'SELECT digest FROM base.digests WHERE key = $1 AND value = $2';
-GRANT USAGE ON SCHEMA base TO oracle_owner;
-GRANT SELECT ON ALL TABLES IN SCHEMA base TO oracle_owner;
 """
 _OWNED = """
 DO $$ DECLARE v regclass; BEGIN
@@ -59,11 +60,9 @@ DO $$ DECLARE v regclass; s text; r text; BEGIN
   FOR v, s, r IN SELECT c.oid, nspname, relname FROM pg_class c JOIN pg_namespace n
            ON n.oid = relnamespace
            WHERE relkind = 'v' AND nspname !~ '^(pg_|information_schema)' LOOP
-    EXECUTE format('CREATE TABLE base.%I AS TABLE %I.%I', r || ' copied', s, r);
+    EXECUTE format('CREATE TABLE %I.%I AS TABLE %I.%I', s, r || ' copied', s, r);
     EXECUTE format('DROP VIEW %I.%I', s, r);
-    EXECUTE format('ALTER TABLE base.%I RENAME TO %I', r || ' copied', r || ' shown');
-    EXECUTE format('ALTER TABLE base.%I SET SCHEMA %I', r || ' shown', s);
-    EXECUTE format('ALTER TABLE %I.%I RENAME TO %I', s, r || ' shown', r);
+    EXECUTE format('ALTER TABLE %I.%I RENAME TO %I', s, r || ' copied', r);
   END LOOP; END $$;
 """
 
