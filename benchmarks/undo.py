@@ -209,7 +209,7 @@ def _compare_nodes(
         return
     if kind == "range_function" and _is_empty_source(a, b):
         return
-    guarded = path.endswith(("func_call.args", "type_cast.arg")) or _function(a) in _FINDING
+    guarded = path.endswith(("func_call.args", "type_cast.arg"))
     if guarded and not argument(a, equal):
         b = argument(b, equal) or b
     if _is_closed(a, b):
@@ -237,7 +237,7 @@ def _compare_relation(
     inner = taken_off(derived.subquery.select_stmt, scope.around, alias, a)
     if not is_view(inner, a.schemaname, a.relname):
         yield f"{path}: {a.relname} became something else than its view"
-    elif inner.from_clause[0].range_var.inh != a.inh:
+    elif inner.from_clause[0].range_var.inh != a.inh and inner.from_clause[0].HasField("range_var"):
         yield f"{path}: {a.relname} gained or lost ONLY"
 
 
@@ -299,9 +299,10 @@ def _is_empty_source(a: Message, b: Message) -> bool:
     )
 
 
-_FINDING = ("to_regtype", "to_regclass")
 _MEASURED = ("lpad", "rpad", "repeat")
-_NAMING = ("pg_typeof", "pg_partition_ancestors", "pg_partition_tree")
+_NAMING = (
+    "pg_typeof", "pg_partition_ancestors", "pg_partition_tree", "to_regtype", "to_regclass"
+)  # fmt: skip
 _EMPTY = {
     "pg_partition_ancestors": "NULL::pg_catalog.oid AS relid",
     "pg_partition_tree": "NULL::pg_catalog.oid AS relid, NULL::pg_catalog.oid AS parentrelid, "

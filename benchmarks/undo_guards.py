@@ -17,7 +17,7 @@ _EXPRESSION = postgast.pg_query_pb2.EXPR_SUBLINK
 
 def argument(node: Message, equal: Equal) -> Message | None:
     """x, when the node is a guard: (SELECT g.c FROM (SELECT (x)::oid) g(c) WHERE ...), the same
-    with to_regclass or to_regtype((x)::text)::oid, or (SELECT NULL::text WHERE (x) IS NULL)."""
+    with (x)::text, or (SELECT NULL::text WHERE (x) IS NULL)."""
     if node.WhichOneof("node") != "sub_link" or node.sub_link.sub_link_type != _EXPRESSION:
         return None
     guard = node.sub_link.subselect.select_stmt
@@ -31,8 +31,6 @@ def argument(node: Message, equal: Equal) -> Message | None:
     names = guard.from_clause[0].range_subselect.alias.colnames
     if len(names) != 1:
         return None
-    if len(guard.from_clause) == 2:
-        return _key(guard, equal)
     # the guard bears the column's own name, so that the result column is still called that
     name = '"' + names[0].string.sval.replace('"', '""') + '"'
     for operand, slot in _OPERANDS:
@@ -68,21 +66,6 @@ def _elements(guard: Message, equal: Equal) -> Message | None:
     return found.type_cast.arg if equal(shell, guard) else None
 
 
-def _key(guard: Message, equal: Equal) -> Message | None:
-    """x, when a guard finds an object by its name or OID: (SELECT k.oid FROM (SELECT (x)::text)
-    g(v), pg_catalog.pg_class k WHERE ... LIMIT 1)."""
-    catalog = guard.from_clause[1].range_var.relname
-    shell = select(
-        "SELECT k.oid FROM (SELECT (x)::pg_catalog.text) g(v), "
-        f"pg_catalog.{catalog or 'pg_class'} k LIMIT 1"
-    )
-    argument = _operand(guard)
-    _operand(shell).CopyFrom(argument)
-    shell.where_clause.CopyFrom(guard.where_clause)
-    known = catalog in ("pg_class", "pg_database", "pg_namespace")
-    return argument if known and equal(shell, guard) else None
-
-
 def unmeasured(a: Message, b: Message, equal: Equal) -> Message:
     """The call without the check that its length, when it is no constant, is below 100,000."""
     if len(b.args) < 2 or len(a.args) < 2 or a.args[1].WhichOneof("node") == "a_const":
@@ -107,15 +90,8 @@ def _operand(guard: Message) -> Message:
     return (targets or [_NOTHING])[0].res_target.val.type_cast.arg
 
 
-def _looked_up(operand: Message) -> Message | None:
-    arguments = operand.func_call.args
-    return arguments[0].type_cast.arg if len(arguments) == 1 else None
-
-
 _NOTHING = postgast.parse("SELECT 1").stmts[0].stmt.select_stmt.target_list[0]
 _OPERANDS: tuple[tuple[str, Callable[[Message], Message | None]], ...] = (
-    ("pg_catalog.to_regclass((x)::pg_catalog.text)::pg_catalog.oid", _looked_up),
-    ("pg_catalog.to_regtype((x)::pg_catalog.text)::pg_catalog.oid", _looked_up),
     ("(x)::pg_catalog.oid", lambda operand: operand),
     ("(x)::pg_catalog.text", lambda operand: operand),
 )

@@ -26,6 +26,11 @@ class Column:
     generated: bool = False  # GENERATED ALWAYS AS (...), stored or virtual
 
 
+# What a definition names besides columns of its own relation: (kind, OID, attnum or 0). Kinds:
+# relation, type, function, other. Objects of the system and of extensions are left out.
+Needs = tuple[tuple[str, int, int], ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Index:
     """`columns`: every attnum it depends on, expression and predicate included (pg_depend)."""
@@ -36,6 +41,7 @@ class Index:
     unique: bool = False
     leading: str = ""  # name of the first plain key column, "" for an expression
     keys: tuple[str, ...] = ()  # names of the key columns in order, up to the first expression
+    needs: Needs = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +55,28 @@ class Constraint:
     columns: tuple[int, ...]
     references: int = 0
     referenced: tuple[int, ...] = ()
+    needs: Needs = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Default:
+    """A column's default, or how it is generated. `columns`: attnums its expression reads."""
+
+    oid: int
+    number: int
+    columns: tuple[int, ...] = ()
+    needs: Needs = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Sequence:
+    """A sequence; `relation` and `number` say which column owns it (0: none does)."""
+
+    oid: int
+    schema: str
+    name: str
+    relation: int = 0
+    number: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +98,10 @@ class Relation:
     constraints: tuple[Constraint, ...] = ()
     barrier: bool = False
     reads: tuple[tuple[int, int], ...] = ()
+    defaults: tuple[Default, ...] = ()
+    parents: tuple[int, ...] = ()  # OIDs of relations it inherits from or is a partition of
+    partition_columns: tuple[int, ...] = ()  # attnums of its partition key
+    partition_needs: Needs = ()
 
     @property
     def open_view(self) -> bool:
@@ -95,6 +127,8 @@ class UserType:
     kind: str  # pg_type.typtype: b c d e p r m
     relation: int = 0  # pg_class OID when it is a relation's row type
     parts: tuple[int, ...] = ()
+    needs: Needs = ()  # of a domain's default
+    constraints: tuple[Constraint, ...] = ()  # of a domain
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +149,7 @@ class Routine:
     inlined: bool = False
     types: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
+    oid: int = 0
 
 
 @dataclass(frozen=True)
@@ -148,6 +183,7 @@ class Catalog:
     role: str = ""
     role_is_superuser: bool = False
     schemas: tuple[tuple[int, str], ...] = field(default=())  # (oid, name) of user schemas
+    sequences: tuple[Sequence, ...] = ()
 
     @cached_property
     def by_name(self) -> dict[tuple[str, str], Relation]:

@@ -3,13 +3,15 @@
 Allowed: functions of pg_catalog that compute from their arguments alone. Guarded: functions that
 look an object up by OID; their argument is wrapped so that objects the subject may not see give
 NULL. Everything else (files, settings, sleeps, signals, locks, large objects, queries from text,
-`has_*_privilege`, which prints its argument, `current_query`, which prints the rewritten text) is
+`current_query`, which prints the rewritten text) is
 absent on purpose.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+from policies.settings import KNOWN_SETTINGS
 
 
 def _words(text: str) -> frozenset[str]:
@@ -89,11 +91,12 @@ _OTHER = _words("""
     coalesce current_database current_schema current_schemas gen_random_uuid uuidv4 uuidv7
     uuid_extract_timestamp uuid_extract_version num_nonnulls num_nulls nullif greatest least
     pg_backend_pid pg_client_encoding pg_column_size pg_encoding_to_char pg_char_to_encoding
-    getdatabaseencoding pg_get_userbyid pg_is_in_recovery pg_is_other_temp_schema
+    getdatabaseencoding pg_is_in_recovery pg_is_wal_replay_paused pg_is_other_temp_schema
+    pg_encoding_max_length pg_get_keywords
     pg_my_temp_schema pg_options_to_table pg_size_pretty pg_size_bytes pg_typeof
     pg_collation_for pg_column_compression pg_lsn pg_trigger_depth cash_words
     enum_first enum_last enum_range
-    pg_advisory_unlock_all version acldefault aclexplode record_out textin hash_record
+    pg_advisory_unlock_all version aclexplode record_out textin hash_record
     family host hostmask masklen netmask network abbrev broadcast inet_merge inet_same_family
     set_masklen area box center circle diagonal diameter height isclosed isopen line lseg npoints
     path pclose point polygon popen radius slope width bpchar name text varchar bool int2 int4
@@ -109,64 +112,90 @@ SETTING_WRITERS = frozenset({"set_config"})
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """Which argument of a function is looked up, and what kind of object it is."""
+    """Which argument of a function is looked up, and what kind of object it is.
+
+    `companion`: the argument that says which part of the object is meant; where it is no plain
+    operand the kind is `otherwise`.
+    """
 
     argument: int
-    kind: str  # relation, whole_relation, constraint, type, system, setting, nothing, no_text
-    arity: int = 0  # the only number of arguments allowed, 0 for any
+    kind: str  # see policies.sight
+    companion: int = -1
+    otherwise: str = ""
 
 
 GUARDED: dict[str, Guard] = {
-    "pg_table_is_visible": Guard(0, "relation"),
-    "pg_get_indexdef": Guard(0, "relation"),
-    "pg_get_partkeydef": Guard(0, "relation"),
-    "pg_get_expr": Guard(1, "relation"),
-    "pg_get_constraintdef": Guard(0, "constraint"),
+    "acldefault": Guard(1, "role"),
+    "col_description": Guard(0, "column", companion=1, otherwise="system"),
     "format_type": Guard(0, "type"),
+    "pg_get_constraintdef": Guard(0, "constraint"),
+    "pg_get_expr": Guard(1, "expression", companion=0, otherwise="system"),
+    "pg_get_partkeydef": Guard(0, "partitioned"),
+    "pg_get_serial_sequence": Guard(0, "serial", companion=1, otherwise="no_text"),
+    "pg_get_userbyid": Guard(0, "role"),
+    "pg_sequence_parameters": Guard(0, "sequence"),
     "pg_type_is_visible": Guard(0, "type"),
-    "col_description": Guard(0, "whole_relation"),
-    "obj_description": Guard(0, "whole_relation"),
-    "pg_function_is_visible": Guard(0, "system"),
-    "pg_operator_is_visible": Guard(0, "system"),
-    "pg_opclass_is_visible": Guard(0, "system"),
-    "pg_opfamily_is_visible": Guard(0, "system"),
-    "pg_collation_is_visible": Guard(0, "system"),
-    "pg_conversion_is_visible": Guard(0, "system"),
-    "pg_ts_config_is_visible": Guard(0, "system"),
-    "pg_ts_dict_is_visible": Guard(0, "system"),
-    "pg_ts_parser_is_visible": Guard(0, "system"),
-    "pg_ts_template_is_visible": Guard(0, "system"),
-    "pg_get_function_arguments": Guard(0, "system"),
-    "pg_get_function_identity_arguments": Guard(0, "system"),
-    "pg_get_function_result": Guard(0, "system"),
-    "pg_get_function_sqlbody": Guard(0, "nothing"),
-    "pg_statistics_obj_is_visible": Guard(0, "nothing"),
-    "pg_get_functiondef": Guard(0, "nothing"),
-    "pg_get_ruledef": Guard(0, "nothing"),
-    "pg_get_triggerdef": Guard(0, "nothing"),
-    "pg_get_viewdef": Guard(0, "nothing"),
-    "pg_get_statisticsobjdef": Guard(0, "nothing"),
-    "pg_get_statisticsobjdef_columns": Guard(0, "nothing"),
-    "pg_partition_ancestors": Guard(0, "nothing"),
-    "pg_partition_tree": Guard(0, "nothing"),
-    "pg_relation_is_publishable": Guard(0, "nothing"),
-    "pg_table_size": Guard(0, "nothing"),
-    "pg_relation_size": Guard(0, "nothing"),
-    "pg_total_relation_size": Guard(0, "nothing"),
-    "shobj_description": Guard(0, "nothing"),
-    "pg_get_serial_sequence": Guard(0, "no_text"),
-    "pg_database_size": Guard(0, "nothing"),
-    "pg_describe_object": Guard(0, "nothing"),
-    "pg_get_function_arg_default": Guard(0, "nothing"),
-    "pg_indexes_size": Guard(0, "nothing"),
-    "pg_tablespace_location": Guard(0, "nothing"),
-    "pg_tablespace_size": Guard(0, "nothing"),
-    "ts_token_type": Guard(0, "system"),
-    # A name or an OID becomes the OID of what is visible, so these never print their argument.
-    "has_database_privilege": Guard(0, "database_key", 2),
-    "has_schema_privilege": Guard(0, "schema_key", 2),
-    "has_table_privilege": Guard(0, "relation_key", 2),
+    "to_regclass": Guard(0, "relation_name"),
+    "to_regtype": Guard(0, "type_name"),
+    **{
+        name: Guard(0, "relation")
+        for name in (
+            "pg_table_is_visible pg_get_indexdef pg_index_column_has_property pg_index_has_property"
+        ).split()
+    },
+    **{
+        name: Guard(0, "function")
+        for name in (
+            "pg_function_is_visible pg_get_function_identity_arguments pg_get_function_result"
+        ).split()
+    },
+    **{
+        name: Guard(0, "system")
+        for name in (
+            "pg_operator_is_visible pg_opclass_is_visible pg_opfamily_is_visible "
+            "pg_collation_is_visible pg_conversion_is_visible pg_ts_config_is_visible "
+            "pg_ts_dict_is_visible pg_ts_parser_is_visible pg_ts_template_is_visible "
+            "pg_get_function_arguments pg_get_function_arg_default pg_get_function_sqlbody "
+            "pg_get_functiondef pg_indexam_has_property ts_token_type"
+        ).split()
+    },
+    **{
+        name: Guard(0, "nothing")
+        for name in (
+            "pg_statistics_obj_is_visible pg_get_ruledef pg_get_triggerdef pg_get_viewdef "
+            "pg_get_statisticsobjdef pg_get_statisticsobjdef_columns pg_partition_ancestors "
+            "pg_partition_tree pg_relation_is_publishable pg_table_size pg_relation_size "
+            "pg_total_relation_size pg_indexes_size pg_database_size pg_tablespace_size "
+            "pg_tablespace_location pg_sequence_last_value pg_stat_get_numscans "
+            "pg_stat_get_live_tuples pg_stat_get_dead_tuples shobj_description"
+        ).split()
+    },
+    "pg_describe_object": Guard(1, "nothing"),
+    "obj_description": Guard(0, "system"),  # by what its second argument says
 }
+# obj_description's second argument -> guard kind.
+COMMENTED = {
+    "pg_class": "relation",
+    "pg_type": "type",
+    "pg_constraint": "constraint",
+    "pg_namespace": "schema",
+    "pg_proc": "function",
+}
+# has_x_privilege -> guard kinds for objects given by OID and by name ("": by OID only).
+PRIVILEGES = {
+    "has_any_column_privilege": ("relation", "relation_name"),
+    "has_database_privilege": ("database", "database_name"),
+    "has_function_privilege": ("function", ""),
+    "has_language_privilege": ("system", ""),
+    "has_schema_privilege": ("schema", "schema_name"),
+    "has_sequence_privilege": ("sequence", "sequence_name"),
+    "has_table_privilege": ("relation", "relation_name"),
+    "has_tablespace_privilege": ("system", ""),
+    "has_type_privilege": ("type", ""),
+    "pg_has_role": ("role", "role_name"),
+}
+# Functions of other schemas.
+ELSEWHERE = frozenset({("information_schema", "_pg_expandarray")})
 
 # Casts that look an object up by name or OID: type -> guard kind for operands read from a row.
 LOOKUP_TYPES: dict[str, str] = {
@@ -177,38 +206,52 @@ LOOKUP_TYPES: dict[str, str] = {
     "regoper": "system",
     "regoperator": "system",
     "regcollation": "system",
-    "regdictionary": "system",
     "regnamespace": "schema",
+    "regconfig": "configuration",
+    "regdictionary": "system",
 }
-
-# `'english'::regconfig` is what these take; anywhere else it would print names as regclass does.
-SEARCH_TYPE = "regconfig"
-SEARCHING = _words("""
-    json_to_tsvector jsonb_to_tsvector phraseto_tsquery plainto_tsquery to_tsquery to_tsvector
-    ts_headline websearch_to_tsquery
+# Text search configurations PostgreSQL comes with; pg_catalog is searched first, so a bare name is
+# the system's own.
+CONFIGURATIONS = _words("""
+    simple arabic armenian basque catalan danish dutch english estonian finnish french german greek
+    hindi hungarian indonesian irish italian lithuanian nepali norwegian polish portuguese romanian
+    russian serbian spanish swedish tamil turkish yiddish
+""")
+# Functions that take one of them as an argument.
+CONFIGURED = _words("""
+    to_tsvector to_tsquery plainto_tsquery phraseto_tsquery websearch_to_tsquery ts_headline
+    json_to_tsvector jsonb_to_tsvector
 """)
 
 # Functions whose result is of a look-up type.
-LOOKUP_RESULTS = frozenset({"pg_typeof", "pg_partition_ancestors", "pg_partition_tree"})
+LOOKUP_RESULTS = _words("pg_typeof pg_partition_ancestors pg_partition_tree to_regclass to_regtype")
 
-# Functions that find an object by name; the OID they give is guarded.
-FOUND: dict[str, str] = {"to_regtype": "type", "to_regclass": "relation"}
-
-# Functions in FROM that find nothing for a subject -> the empty result that stands for them.
-_TREE = (
+# Functions in FROM -> what a subject has of them, without and with ordinality.
+_NO_TREE = (
     "SELECT NULL::pg_catalog.oid AS relid, NULL::pg_catalog.oid AS parentrelid, "
     "NULL::pg_catalog.bool AS isleaf, NULL::pg_catalog.int4 AS level"
 )
+_SETTINGS_SEEN = (
+    "SELECT s.name, s.setting, s.unit, s.category, s.short_desc, s.extra_desc, s.context, "
+    "s.vartype, s.min_val, s.max_val, s.enumvals FROM pg_catalog.pg_settings s "
+    f"WHERE pg_catalog.lower(s.name) IN ({KNOWN_SETTINGS})"
+)
 EMPTY_SOURCES: dict[str, tuple[str, str]] = {
-    "pg_partition_tree": (
-        f"{_TREE} WHERE false",
-        f"{_TREE}, NULL::pg_catalog.int8 AS ordinality WHERE false",
-    ),
     "pg_partition_ancestors": (
         "SELECT NULL::pg_catalog.oid AS relid WHERE false",
         "SELECT NULL::pg_catalog.oid AS relid, NULL::pg_catalog.int8 AS ordinality WHERE false",
     ),
+    "pg_partition_tree": (
+        f"{_NO_TREE} WHERE false",
+        f"{_NO_TREE}, NULL::pg_catalog.int8 AS ordinality WHERE false",
+    ),
+    "pg_show_all_settings": (
+        _SETTINGS_SEEN,
+        f"SELECT q.*, pg_catalog.row_number() OVER () AS ordinality FROM ({_SETTINGS_SEEN}) q",
+    ),
 }
+# Of these, functions that may stand in FROM only.
+SOURCES_ONLY = frozenset({"pg_show_all_settings"})
 
 # Methods of TABLESAMPLE, as they are written.
 SAMPLING = frozenset({("bernoulli",), ("system",)})
@@ -216,6 +259,9 @@ SAMPLING = frozenset({("bernoulli",), ("system",)})
 # Columns of functions in FROM, which a statement may name without declaring them.
 SOURCE_COLUMNS: dict[str, frozenset[str]] = {
     "aclexplode": _words("grantor grantee privilege_type is_grantable"),
+    "pg_get_keywords": _words("word catcode barelabel catdesc baredesc"),
+    "pg_partition_ancestors": _words("relid"),
+    "pg_show_all_settings": _words("name setting unit category short_desc context vartype"),
     "pg_input_error_info": _words("message detail hint sql_error_code"),
     "pg_options_to_table": _words("option_name option_value"),
     "pg_partition_tree": _words("relid parentrelid isleaf level"),
@@ -233,8 +279,9 @@ WRITERS = _words("""
 
 # Types of pg_catalog no statement of a client needs to name.
 REFUSED_TYPES = _words("""
-    regrole cstring internal language_handler trigger event_trigger fdw_handler index_am_handler
-    table_am_handler tsm_handler pg_ddl_command refcursor xid8 txid_snapshot pg_snapshot
+    regrole aclitem _aclitem cstring internal language_handler trigger event_trigger fdw_handler
+    index_am_handler table_am_handler tsm_handler pg_ddl_command refcursor xid8 txid_snapshot
+    pg_snapshot
 """)
 
 # Functions whose result is as long as an argument says, and which argument that is. A constant is

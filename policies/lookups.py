@@ -14,13 +14,12 @@ from typing import Any
 
 from policies import grammar
 from policies.functions import (
+    CONFIGURED,
     EMPTY_SOURCES,
-    GUARDED,
     LOOKUP_RESULTS,
     LOOKUP_TYPES,
-    SETTING_READERS,
     SIZED,
-    Guard,
+    SOURCES_ONLY,
 )
 from policies.grammar import Node
 from policies.reasons import FUNCTION_NOT_ALLOWED, TYPE_NOT_ALLOWED, Refusal
@@ -73,9 +72,15 @@ def find(root: Node) -> Iterator[Lookup]:
                         yield _cast(value, place)
                     pending.extend(_below(value))
                 elif key == "FuncCall":
+                    if called(value) in SOURCES_ONLY:
+                        name = called(value)
+                        raise Refusal(FUNCTION_NOT_ALLOWED, f"function {name} belongs in FROM")
                     if called(value) in LOOKUP_RESULTS:
                         yield Lookup("call", value, _closing(place))
                     pending.append((value, ""))
+                    if called(value) in CONFIGURED:  # takes such a value as it is
+                        pending.pop()
+                        pending.extend((arg, "cast") for arg in value.get("args", []))
                 elif key == "RangeFunction":
                     yield from _source(value, pending)
                 else:
@@ -143,17 +148,6 @@ def _is_spread(call: Node, columns: list[Node]) -> bool:
     )
 
 
-def guard_of(call: Node) -> Guard | None:
-    """The guard a FuncCall needs, None when it needs none. A setting named by a literal is judged
-    when the statement is decided."""
-    name = called(call)
-    arguments = call.get("args", [])
-    if name in SETTING_READERS:
-        plain = bool(arguments) and constant_text(arguments[0]) is not None
-        return None if plain else Guard(0, "setting")
-    return GUARDED.get(name)
-
-
 _BY_NAME = {"relation": "relation_name", "type": "type_name"}
 
 
@@ -172,7 +166,8 @@ def cast_guard(cast: Node) -> str:
         if kind != "type" or "ColumnRef" not in operand:
             raise Refusal(TYPE_NOT_ALLOWED, f"arrays of {lookup} are not supported here")
         return "type_array"
-    if any(number in operand for number in ("ColumnRef", "FuncCall", "A_Indirection")):
+    by_number = any(number in operand for number in ("ColumnRef", "FuncCall", "A_Indirection"))
+    if by_number or kind == "configuration":
         return kind
     if kind not in _BY_NAME:
         raise Refusal(

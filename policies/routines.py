@@ -12,12 +12,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from policies.catalog import Catalog, Routine
-from policies.functions import ALLOWED, FOUND, GUARDED, LOOKUP_TYPES
+from policies.functions import ALLOWED, EMPTY_SOURCES, GUARDED, LOOKUP_TYPES, PRIVILEGES
 from policies.reasons import FUNCTION_NOT_ALLOWED, MODEL_NOT_ALLOWED, Refusal
 from policies.rules import RuleSet
 
 _CALLABLE = ("f", "a", "w")
-_KNOWN = ALLOWED | GUARDED.keys() | FOUND.keys()  # bare, they are PostgreSQL's own
+# Bare, they are PostgreSQL's own.
+_KNOWN = ALLOWED | GUARDED.keys() | PRIVILEGES.keys() | EMPTY_SOURCES.keys()
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +84,13 @@ class Calls:
         """The functions that may be called, as schema.name, sorted."""
         calls = (c for c in self._by_function.values() if isinstance(c, Call))
         return sorted(f"{call.schema}.{call.function}" for call in calls)
+
+    @property
+    def oids(self) -> frozenset[int]:
+        """The OIDs of the functions that may be called."""
+        calls = (c for c in self._by_function.values() if isinstance(c, Call))
+        known = (self._catalog.routine_names[call.schema, call.function] for call in calls)
+        return frozenset(routine.oid for routines in known for routine in routines)
 
     @property
     def columns(self) -> frozenset[str]:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable
 
 from policies.reasons import SETTING_NOT_ALLOWED, VALIDATION_ERROR, Refusal
+from policies.sql import literal
 
 Check = Callable[[str], bool]
 
@@ -67,6 +68,10 @@ READABLE = frozenset(
     default_transaction_read_only block_size ssl
     """.split()
 )
+
+
+# All names that may be shown, as an SQL list.
+KNOWN_SETTINGS = ",".join(map(literal, sorted(READABLE | SETTINGS.keys())))
 
 
 def milliseconds(value: str) -> float | None:

@@ -32,12 +32,14 @@ class Relation:
 @dataclass(frozen=True, slots=True)
 class GuardUse:
     """An operand whose object must be visible: byte range in the statement, the kind, and the
-    name PostgreSQL gives a result column made of it."""
+    name PostgreSQL gives a result column made of it. `companion`: the text of another argument
+    the guard repeats."""
 
     start: int
     end: int
     kind: str
     name: str = "oid"
+    companion: str = ""
 
 
 @dataclass(slots=True)
@@ -108,6 +110,7 @@ class Statement:
     uses: list[Use] = field(default_factory=list)
     guards: list[GuardUse] = field(default_factory=list)
     lookups: list[Lookup] = field(default_factory=list)
+    hidden: frozenset[str] = frozenset()  # columns of system tables it names and * leaves out
     edits: list[Edit] = field(default_factory=list)
     fences: dict[int, Fence] = field(default_factory=dict)  # by id() of the RangeVar
     capability: str = ""

@@ -17,6 +17,7 @@ from policies.reasons import MODEL_NOT_ALLOWED, TENANT_SCOPE_REQUIRED, Refusal
 from policies.routines import Calls
 from policies.rules import RuleSet
 from policies.rules_models import Entity
+from policies.sight import Sight, sight
 from policies.sql import identifier, literal
 from policies.subject import Subject
 
@@ -59,6 +60,7 @@ class PolicyView:
     effects: tuple[PolicyEffect, ...] = ()
     capabilities: tuple[str, ...] = ()
     fixed: tuple[str, ...] = ()
+    source: str = ""  # SQL of rows that stand for the relation's own
     _trees: dict[tuple[Fence | None, bool], Node] = field(default_factory=dict, compare=False)
 
     @property
@@ -69,9 +71,9 @@ class PolicyView:
     @property
     def scoped(self) -> bool:
         """Whether some rows are not visible: those the scopes take away, or a view of the database
-        whose own conditions may run after those of the statement."""
+        (or a source in its place) whose own conditions may run after those of the statement."""
         own = self.relation.open_view and self.relation.schema not in syscat.SYSTEM_SCHEMAS
-        return bool(self.conditions) or own
+        return bool(self.conditions or self.source) or own
 
     @cached_property
     def plain(self) -> frozenset[str]:
@@ -86,6 +88,8 @@ class PolicyView:
         the client's own query around it.
         """
         source = f"{identifier(self.relation.schema)}.{identifier(self.relation.name)}"
+        if self.source:
+            source, only = f"({self.source})", False
         expressions, conditions, end = self.expressions, self.conditions, ""
         if fence is not None:
             expressions = tuple(
@@ -122,7 +126,7 @@ class Views:
         self.explainers, self.analyzers = rules.explainers(subject.roles)
         self._catalog = catalog
         self._by_table: dict[tuple[str, str], PolicyView | Refusal] = {}
-        self._system: dict[tuple[str, str], PolicyView] = {}
+        self._system: dict[tuple[tuple[str, str], frozenset[str]], PolicyView] = {}
         selectable = rules.selectable(subject.roles)
         for table, name in rules.entity_tables().items():
             if name not in selectable:
@@ -148,14 +152,15 @@ class Views:
             except Refusal as refusal:
                 self._by_table[table] = refusal
 
-    def find(self, relation: Relation) -> PolicyView | None:
+    def find(self, relation: Relation, hidden: frozenset[str] = frozenset()) -> PolicyView | None:
         """The policy view of a relation; None when it does not exist for the subject.
 
+        `hidden`: columns every table has that the statement names, for system tables to show.
         Raises Refusal when a rule closes it: no tenant, or a rule that does not fit.
         """
         key = (relation.schema, relation.name)
         if relation.schema in syscat.SYSTEM_SCHEMAS:
-            return self._system_view(relation, key)
+            return self._system_view(relation, key, hidden if relation.kind == "r" else frozenset())
         found = self._by_table.get(key)
         if isinstance(found, Refusal):
             raise found.with_traceback(None)
@@ -170,21 +175,30 @@ class Views:
         return (view for view in self._by_table.values() if isinstance(view, PolicyView))
 
     @cached_property
-    def sight(self) -> syscat.Sight:
+    def sight(self) -> Sight:
         """The catalog objects the subject may see."""
-        return syscat.sight(
-            ((view.relation, frozenset(view.columns)) for view in self), self._catalog
-        )
+        visible = ((view.relation, frozenset(view.columns)) for view in self)
+        return sight(visible, self._catalog, self.calls.oids)
 
-    def _system_view(self, relation: Relation, key: tuple[str, str]) -> PolicyView | None:
+    def _system_view(
+        self, relation: Relation, key: tuple[str, str], hidden: frozenset[str]
+    ) -> PolicyView | None:
         known = syscat.SYSTEM_VIEWS.get(key)
         if known is None:
             return None
-        view = self._system.get(key)
+        view = self._system.get((key, hidden))
         if view is None:
-            constants = dict(known.constants)
+            constants = {
+                c.name: made
+                for c in relation.columns
+                if (made := known.column(c.name, self.sight)) is not None
+            }
+            constants |= {name: syscat.HIDDEN_COLUMNS[name] for name in sorted(hidden)}
             # Pseudo-types (anyarray) cannot pass through a derived table.
-            columns = [c for c in relation.columns if not c.type.startswith("any")]
+            columns = [
+                c for c in relation.columns if c.name in constants or not c.type.startswith("any")
+            ]
+            columns += [Column(name, 0, "", 0) for name in sorted(hidden)]
             rows = known.rows(self.sight)
             view = PolicyView(
                 name=".".join(key),
@@ -197,8 +211,9 @@ class Views:
                     for c in columns
                 ),
                 conditions=() if rows == "true" else (rows,),
+                source=known.source(self.sight) if known.source is not None else "",
             )
-            self._system[key] = view
+            self._system[key, hidden] = view
         return view
 
 

@@ -37,8 +37,8 @@ CACHED_TEXT_BYTES = 16_384
 # regproc, regprocedure, regoper, regoperator, regclass, regtype, regrole, regnamespace and
 # regcollation, and arrays of them (PostgreSQL source, pg_type.dat): their values print names.
 _LOOKUP_OIDS = frozenset(
-    {24, 2202, 2203, 2204, 2205, 2206, 4096, 4089, 4191}
-    | {1008, 2207, 2208, 2209, 2210, 2211, 4097, 4090, 4192}
+    {24, 1033, 2202, 2203, 2204, 2205, 2206, 3734, 3769, 4096, 4089, 4191}
+    | {1008, 1034, 2207, 2208, 2209, 2210, 2211, 3735, 3770, 4097, 4090, 4192}
 )
 
 _OPTION = re.compile(r"(?:-c\s*|--)([A-Za-z_][\w.]*)=((?:[^\s\\]|\\.)*)\s*")

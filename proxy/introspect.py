@@ -15,6 +15,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import asyncpg
 
 from policies.catalog import Catalog, Column, Constraint, Index, Relation, Routine, UserType
+from proxy.definitions import Definitions, read_definitions
 
 OLDEST_SERVER = 140000  # multiranges and pg_type.typsubscript; older ones lack columns read here
 CONNECT_SECONDS = 10.0
@@ -169,7 +170,7 @@ SELECT p.proname::text AS name,
 # A domain counts as what it is made of. The arguments a function gives back are the columns it has
 # in FROM, else those of its row type.
 _ROUTINES = f"""
-SELECT n.nspname::text AS schema, p.proname::text AS name, p.prokind::text AS kind,
+SELECT p.oid, n.nspname::text AS schema, p.proname::text AS name, p.prokind::text AS kind,
        p.provolatile::text AS volatility, p.prosecdef AS definer, l.lanname::text AS language,
        l.lanname = 'sql' AND p.proretset AND NOT p.prosecdef AND p.proconfig IS NULL AS inlined,
        ARRAY(SELECT format_type(coalesce(nullif(t.typbasetype, 0), t.oid), NULL)
@@ -243,11 +244,12 @@ async def _read(connection: asyncpg.Connection) -> Catalog:
         )
     await connection.execute(_EMPTY_PATH)
     functions = await connection.fetch(_FUNCTIONS)
+    definitions = await read_definitions(connection)
     return Catalog(
         server_version=about["server_version"],
         database=about["database"],
         search_path=tuple(name for name in about["search_path"] if name != "pg_catalog"),
-        relations=await _relations(connection),
+        relations=await _relations(connection, definitions),
         types=tuple(
             UserType(
                 oid=row["oid"],
@@ -256,6 +258,8 @@ async def _read(connection: asyncpg.Connection) -> Catalog:
                 kind=row["kind"],
                 relation=row["relation"],
                 parts=tuple(row["parts"]),
+                needs=definitions.of("pg_type", row["oid"]) if row["kind"] == "d" else (),
+                constraints=tuple(definitions.domains[row["oid"]]),
             )
             for row in await connection.fetch(_TYPES)
         ),
@@ -275,6 +279,7 @@ async def _read(connection: asyncpg.Connection) -> Catalog:
         role=about["role"],
         role_is_superuser=about["superuser"],
         schemas=tuple((row["oid"], row["name"]) for row in await connection.fetch(_SCHEMAS)),
+        sequences=definitions.sequences,
     )
 
 
@@ -282,7 +287,9 @@ def _names(rows: Iterable[asyncpg.Record]) -> frozenset[str]:
     return frozenset(row["name"] for row in rows)
 
 
-async def _relations(connection: asyncpg.Connection) -> tuple[Relation, ...]:
+async def _relations(
+    connection: asyncpg.Connection, definitions: Definitions
+) -> tuple[Relation, ...]:
     columns: dict[int, list[Column]] = defaultdict(list)
     for row in await connection.fetch(_COLUMNS):
         columns[row["relation"]].append(
@@ -309,6 +316,7 @@ async def _relations(connection: asyncpg.Connection) -> tuple[Relation, ...]:
                 unique=row["is_unique"],
                 leading=row["leading"],
                 keys=_key_names(row, columns[row["relation"]]),
+                needs=definitions.of("pg_class", row["oid"], row["relation"]),
             )
         )
     constraints: dict[int, list[Constraint]] = defaultdict(list)
@@ -326,6 +334,11 @@ async def _relations(connection: asyncpg.Connection) -> tuple[Relation, ...]:
                 columns=_used(row, own, index_columns.get(row["index"], ())),
                 references=row["target"],
                 referenced=tuple(row["target_keys"]),
+                needs=tuple(
+                    one
+                    for one in definitions.of("pg_constraint", row["oid"], row["relation"])
+                    if one[:2] != ("relation", row["target"])
+                ),
             )
         )
     reads = {
@@ -345,6 +358,10 @@ async def _relations(connection: asyncpg.Connection) -> tuple[Relation, ...]:
             constraints=tuple(constraints[row["oid"]]),
             barrier=row["barrier"],
             reads=reads.get(row["oid"], ()),
+            defaults=tuple(definitions.defaults[row["oid"]]),
+            parents=tuple(definitions.parents[row["oid"]]),
+            partition_columns=definitions.partition_columns(row["oid"]),
+            partition_needs=definitions.partition_needs(row["oid"]),
         )
         for row in await connection.fetch(_RELATIONS)
     )

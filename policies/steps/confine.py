@@ -28,7 +28,7 @@ def confine(statement: Statement) -> None:
     for use in statement.uses:
         statement.edits.append(_view_edit(use, statement))
     for guard in statement.guards:
-        sql = statement.views.sight.guard(guard.kind, "\0", guard.name)
+        sql = statement.views.sight.guard(guard.kind, "\0", guard.name, guard.companion)
         before, _, after = sql.partition("\0")
         # Where several guards meet, the wider one opens first and closes last.
         statement.edits.append(Edit(guard.start, guard.start, before, rank=-guard.end))

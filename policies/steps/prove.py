@@ -13,15 +13,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from policies import grammar, pushdown, qualified
-from policies.functions import EMPTY_SOURCES, FOUND, MEASURE, SIZED
+from policies import grammar, hidden_columns, pushdown, qualified
+from policies.functions import EMPTY_SOURCES, MEASURE, SIZED
 from policies.grammar import PLACES, Node, Scope
+from policies.guards import companion_of, guard_of
 from policies.lookups import (
     Lookup,
     called,
     cast_guard,
     constant_text,
-    guard_of,
     is_measured,
     lookup_type,
     operand_name,
@@ -34,6 +34,7 @@ from policies.steps.confine import sampled
 from policies.views import PolicyView
 
 _ARGUMENT = "querywarden_argument"
+_COMPANION = "querywarden_companion"
 _STAR: Node = {"ResTarget": {"val": {"ColumnRef": {"fields": [{"A_Star": {}}]}}}}
 
 
@@ -68,8 +69,8 @@ class _Proof:
         relations = statement.reading.relations
         shortened = qualified.columns(statement.node, statement.catalog, relations)
         self._shortened = set(map(id, shortened)) if statement.reading.long_columns else set()
-        self._found: set[int] = set()  # calls whose guard is being looked into
         self._views_by_node = {id(use.relation.node): use.view for use in statement.uses}
+        self._hidden = hidden_columns.named(statement.reading, statement.node, statement.catalog)
         self._guards: dict[tuple[str, str], Node] = {}
         self._lookups = {id(found.node): found for found in statement.lookups}
         views = {
@@ -83,7 +84,7 @@ class _Proof:
 
     def _view(self, relation: Node) -> PolicyView | None:
         known = self._catalog.find(relation.get("schemaname", ""), relation["relname"])
-        return self._views.find(known) if known is not None else None
+        return self._views.find(known, self._hidden) if known is not None else None
 
     def root(self, before: Node, after: Node) -> None:
         """The outermost SELECT, where the cap stands."""
@@ -172,12 +173,6 @@ class _Proof:
             return self._is_view(sample["relation"]["RangeVar"], after, sample)
         if "ColumnRef" in before and id(before["ColumnRef"]) in self._shortened:
             before = {"ColumnRef": {"fields": before["ColumnRef"]["fields"][1:]}}
-        if "FuncCall" in before and id(before) not in self._found:
-            kind = FOUND.get(called(before["FuncCall"]))
-            if kind is not None:
-                self._found.add(id(before))
-                name = grammar.names(before["FuncCall"]["funcname"])[-1]
-                return self._is_guard(kind, name, before, after, scope)
         lookup = self._lookup(before)
         if lookup is not None:
             if lookup.kind == "source":
@@ -305,7 +300,8 @@ class _Proof:
         at = guard.argument
         if len(own) != len(found) or len(own) <= at:
             raise _Different
-        self._is_guard(guard.kind, "oid", own[at], found[at], scope)
+        companion = companion_of(before, guard)
+        self._is_guard(guard.kind, "oid", own[at], found[at], scope, companion)
         return self._same(
             {**before, "args": own[:at] + own[at + 1 :]},
             {**after, "args": found[:at] + found[at + 1 :]},
@@ -337,29 +333,47 @@ class _Proof:
         name = operand_name(before["arg"], lookup)
         return self._is_guard(kind, name, before["arg"], after["arg"], scope)
 
-    def _is_guard(self, kind: str, name: str, own: Node, found: Node, scope: Scope) -> None:
+    def _is_guard(
+        self,
+        kind: str,
+        name: str,
+        own: Node,
+        found: Node,
+        scope: Scope,
+        companion: Node | None = None,
+    ) -> None:
         template = self._guards.get((kind, name))
         if template is None:
-            template = grammar.parse_expression(self._views.sight.guard(kind, _ARGUMENT, name))
+            template = grammar.parse_expression(self._guard_text(kind, name))
             self._guards[kind, name] = template
-        self._matches(template, found, own, scope)
+        self._matches(template, found, own, scope, companion)
 
-    def _matches(self, template: Any, found: Any, own: Node, scope: Scope) -> None:
-        """`found` must be the guard's tree with the client's own operand as its argument."""
+    def _guard_text(self, kind: str, name: str) -> str:
+        return self._views.sight.guard(kind, _ARGUMENT, name, _COMPANION)
+
+    def _matches(
+        self, template: Any, found: Any, own: Node, scope: Scope, companion: Node | None
+    ) -> None:
+        """`found` must be the guard's tree with the client's own operand as its argument, and its
+        companion as written."""
         if isinstance(template, dict):
-            if "ColumnRef" in template and grammar.names(template["ColumnRef"]["fields"]) == (
-                _ARGUMENT,
-            ):
+            place = template.get("ColumnRef", {}).get("fields", [{}])[0]
+            name = place.get("String", {}).get("sval")
+            if name == _ARGUMENT:
                 return self._same(own, found, scope)
+            if name == _COMPANION:
+                if companion is None or not grammar.same(companion, found):
+                    raise _Different
+                return None
             if not isinstance(found, dict) or template.keys() - PLACES != found.keys() - PLACES:
                 raise _Different
             for key in template.keys() - PLACES:
-                self._matches(template[key], found[key], own, scope)
+                self._matches(template[key], found[key], own, scope, companion)
         elif isinstance(template, list):
             if not isinstance(found, list) or len(template) != len(found):
                 raise _Different
             for one, other in zip(template, found, strict=True):
-                self._matches(one, other, own, scope)
+                self._matches(one, other, own, scope, companion)
         elif template != found:
             raise _Different
         return None

@@ -13,15 +13,15 @@ from typing import Any
 from policies import grammar
 from policies.functions import (
     ALLOWED,
-    FOUND,
+    ELSEWHERE,
+    EMPTY_SOURCES,
     GUARDED,
     LONGEST,
     LOOKUP_RESULTS,
     LOOKUP_TYPES,
+    PRIVILEGES,
     REFUSED_TYPES,
     SAMPLING,
-    SEARCH_TYPE,
-    SEARCHING,
     SETTING_READERS,
     SETTING_WRITERS,
     SIZED,
@@ -60,7 +60,7 @@ _NODES = frozenset(
 _WRITES = {"InsertStmt": "INSERT", "UpdateStmt": "UPDATE", "DeleteStmt": "DELETE"}
 
 
-_CLOSED_TYPES = REFUSED_TYPES | LOOKUP_TYPES.keys() | {SEARCH_TYPE}
+_CLOSED_TYPES = REFUSED_TYPES | LOOKUP_TYPES.keys()
 
 
 def read(statement: Statement) -> None:
@@ -72,7 +72,6 @@ def read(statement: Statement) -> None:
         _check_function(node, parts, statement)
     _check_attributes(statement)
     casts = {id(cast["typeName"]) for cast in statement.reading.casts}
-    casts -= _misplaced(statement)
     for type_name in statement.reading.types:
         check_type(type_name, id(type_name) in casts, statement)
 
@@ -152,14 +151,11 @@ def _check_operator(parts: tuple[str, ...], statement: Statement) -> None:
 
 def _check_function(node: Node, parts: tuple[str, ...], statement: Statement) -> None:
     name = function_name(parts)
-    if name in ALLOWED or name in GUARDED or name in FOUND:
+    if parts in ELSEWHERE or name in PRIVILEGES or name in EMPTY_SOURCES:
+        return
+    if name in ALLOWED or name in GUARDED:
         if name in SIZED:
             _check_size(name, node)
-        arity = GUARDED[name].arity if name in GUARDED else 0
-        if arity and len(node.get("args", [])) != arity:
-            raise Refusal(
-                FUNCTION_NOT_ALLOWED, f"function {name} is allowed only with {arity} arguments"
-            )
         return
     if name in TYPE_READERS:
         return _check_type_reader(name, node, statement)
@@ -235,23 +231,6 @@ def _check_size(name: str, node: Node) -> None:
         )
 
 
-def _misplaced(statement: Statement) -> set[int]:
-    """Type names of casts to regconfig that are no plain argument of a function that wants one."""
-    proper = {
-        id(argument["TypeCast"])
-        for node, parts in statement.reading.functions
-        if function_name(parts) in SEARCHING
-        for argument in node.get("args", [])[:1]
-        if "TypeCast" in argument
-    }
-    return {
-        id(cast["typeName"])
-        for cast in statement.reading.casts
-        if grammar.names(cast["typeName"].get("names", []))[-1:] == (SEARCH_TYPE,)
-        and (id(cast) not in proper or not cast["arg"].keys() & {"A_Const", "ParamRef"})
-    }
-
-
 def _note_source(node: Node, statement: Statement) -> None:
     """A function in FROM: the names it goes by and the columns declared for it."""
     alias = node.get("alias", {})
@@ -265,7 +244,7 @@ def _note_source(node: Node, statement: Statement) -> None:
         columns_of = _columns_of(parts, statement)
         if "colnames" not in alias:  # which give them other names
             declared |= columns_of - statement.catalog.record_functions
-        declared |= SOURCE_COLUMNS.get(function_name(parts), frozenset())
+            declared |= SOURCE_COLUMNS.get(function_name(parts), frozenset())
         for column in columns:
             for definition in column.get("List", {}).get("items", []):
                 declared.add(definition["ColumnDef"]["colname"])
@@ -345,6 +324,8 @@ def _refuse_call(name: str, statement: Statement) -> None:
 def _named(statement: Statement) -> set[str]:
     """Column names the statement gives, and those of what it may read."""
     found = {"key", "value", "ordinality"}  # of the json_each family
+    if any(parts in ELSEWHERE for _, parts in statement.reading.functions):
+        found |= {"x", "n"}  # of _pg_expandarray
     for view in statement.views:
         found.update(view.columns)
     for key, node in grammar.walk(statement.node):
@@ -371,15 +352,10 @@ def check_type(node: Node, cast: bool, statement: Statement) -> None:
         raise Refusal(UNSUPPORTED_SYNTAX, "%TYPE and SETOF are not supported here")
     name = parts[-1]
     if len(parts) == 1 or parts[0] == "pg_catalog":
-        if name in LOOKUP_TYPES or name == SEARCH_TYPE:
+        if name in LOOKUP_TYPES:
             if cast:
-                return  # judged with its operand, here or by the step that resolves names
-            place = (
-                "for the first argument of a text search function"
-                if name == SEARCH_TYPE
-                else "in casts"
-            )
-            raise Refusal(TYPE_NOT_ALLOWED, f"type {name} may be used only {place}")
+                return  # judged with its operand, by the step that resolves names
+            raise Refusal(TYPE_NOT_ALLOWED, f"type {name} may be used only in casts")
         # Every type has an array type, whose own name is the type's behind an underscore.
         refused = {name, name.removeprefix("_")} & _CLOSED_TYPES
         if name in statement.catalog.builtin_types and not refused:

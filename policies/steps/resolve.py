@@ -11,17 +11,17 @@ import re
 
 from sqlglot import exp
 
-from policies import grammar, qualified
+from policies import grammar, hidden_columns, qualified
 from policies.catalog import FIRST_NORMAL_OID
-from policies.functions import EMPTY_SOURCES, FOUND, LOOKUP_TYPES, MEASURE, SIZED
+from policies.functions import CONFIGURATIONS, EMPTY_SOURCES, LOOKUP_TYPES, MEASURE, SIZED
 from policies.grammar import Node
+from policies.guards import guard_of
 from policies.lookups import (
     Lookup,
     cast_guard,
     constant_text,
     find,
     function_name,
-    guard_of,
     is_measured,
     lookup_type,
     operand_name,
@@ -41,6 +41,7 @@ from policies.steps.read import check_type
 
 def resolve(statement: Statement) -> None:
     """Fill `statement.uses` and `statement.guards`."""
+    statement.hidden = hidden_columns.named(statement.reading, statement.node, statement.catalog)
     by_place = {relation.place: relation for relation in statement.reading.relations}
     for site in statement.sites:
         relation = by_place[site.place]
@@ -79,7 +80,7 @@ def _use(site: Site, relation: Relation, statement: Statement) -> Use:
     written = f"{schema}.{name}" if schema else name
     database = node.get("catalogname", statement.catalog.database)
     found = statement.catalog.find(schema, name) if database == statement.catalog.database else None
-    view = statement.views.find(found) if found is not None else None
+    view = statement.views.find(found, statement.hidden) if found is not None else None
     if view is None:
         raise no_relation(written, statement)
     return Use(site, relation, view)
@@ -197,13 +198,14 @@ def _check_named(lookup: str, named: str, statement: Statement) -> None:
     if named.isdigit():
         sight = statement.views.sight
         seen = {
-            "relation": sight.relations | sight.indexes,
+            "relation": sight.classes,
             "type": sight.types,
             "schema": sight.schemas,
         }.get(kind, frozenset())
         allowed = int(named) < FIRST_NORMAL_OID or int(named) in seen
     else:
-        allowed = _is_visible_name(kind, named, statement)
+        own = lookup == "regconfig" and named in CONFIGURATIONS
+        allowed = own or _is_visible_name(kind, named, statement)
     if not allowed:
         raise (
             no_relation(named, statement)
@@ -239,6 +241,10 @@ def _is_visible_name(kind: str, named: str, statement: Statement) -> bool:
         position = found.end()
     if kind == "relation" and len(parts) in (1, 2):
         relation = statement.catalog.find(parts[0] if len(parts) == 2 else "", parts[-1])
+        if relation is None:  # no later schema of the path, for another's may come first
+            sight = statement.views.sight
+            full = (*statement.catalog.search_path[:1], *parts)[-2:]
+            return full in sight.sequence_names | sight.index_names
         return relation is not None and statement.views.find(relation) is not None
     if kind == "schema" and len(parts) == 1:
         visible = statement.views.sight.schemas
@@ -324,12 +330,6 @@ def _guard_functions(statement: Statement, empty: set[int], spread: set[int]) ->
             call = statement.views.calls.find(parts)
             schema = identifier(call.schema) if call is not None else "pg_catalog"
             statement.edits.append(Edit(place, place, f"{schema}.", kind=PINNED))
-        found = FOUND.get(function_name(parts))
-        if found is not None:
-            place = _place(node, statement)
-            end = _call(statement, place)[-1][1] + 1
-            statement.guards.append(GuardUse(place, end, found, parts[-1]))
-            continue
         if is_measured(node):
             start, end = _call(statement, _place(node, statement))[SIZED[function_name(parts)]]
             before, after = MEASURE
@@ -344,7 +344,11 @@ def _guard_functions(statement: Statement, empty: set[int], spread: set[int]) ->
         if guard.argument >= len(node.get("args", [])) or guard.argument >= len(ranges):
             raise Refusal(UNSUPPORTED_SYNTAX, f"call of {parts[-1]} with too few arguments")
         start, end = ranges[guard.argument]
-        statement.guards.append(GuardUse(start, end, guard.kind))
+        companion = ""
+        if guard.companion >= 0:
+            first, last = ranges[guard.companion]
+            companion = statement.text[first:last].decode().strip()
+        statement.guards.append(GuardUse(start, end, guard.kind, companion=companion))
 
 
 def _call(statement: Statement, place: int) -> list[tuple[int, int]]:

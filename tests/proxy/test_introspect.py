@@ -11,6 +11,7 @@ import pytest
 
 from policies.catalog import Catalog, Relation
 from policies.other_dialects import INSTEAD
+from proxy.definitions import Definitions
 from proxy.introspect import CatalogError, bucket, place, read_catalog
 from proxy.testing import EmbeddedPostgres
 
@@ -272,3 +273,44 @@ async def test_what_postgresql_itself_brings(catalog: Catalog) -> None:
     assert "_pg_aggregate" not in catalog.builtin_types
     # a hint for a name PostgreSQL has would never be seen
     assert [name for name in INSTEAD if name in catalog.system_functions] == []
+
+
+async def test_what_definitions_name(dsn: str) -> None:
+    await _execute(
+        dsn,
+        """
+        CREATE SCHEMA named;
+        CREATE FUNCTION named.f(int) RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT 1';
+        CREATE SEQUENCE named.lone;
+        CREATE DOMAIN named.small AS int DEFAULT named.f(1) CHECK (named.f(VALUE) > 0);
+        CREATE TABLE named.p (id serial, n int DEFAULT nextval('named.lone'), a text, b text,
+          made text GENERATED ALWAYS AS (a || b) STORED, CHECK (named.f(n) > 0))
+          PARTITION BY RANGE (n, lower(a));
+        CREATE INDEX by_f ON named.p (named.f(n));
+        CREATE INDEX by_ci ON named.p ((a::citext));
+        """,
+    )
+    catalog = await read_catalog(dsn)
+    definitions = Definitions()
+    assert definitions.of("pg_class", 1) == ()
+    table = catalog.find("named", "p")
+    assert table is not None
+    sequences = {s.name: s for s in catalog.sequences if s.schema == "named"}
+    assert (sequences["p_id_seq"].relation, sequences["p_id_seq"].number) == (table.oid, 1)
+    assert sequences["lone"].relation == 0
+    defaults = {default.number: default for default in table.defaults}
+    assert defaults[2].needs == (("relation", sequences["lone"].oid, 0),)
+    assert set(defaults[5].columns) == {3, 4, 5}
+    assert table.partition_columns == (2, 3)
+    assert table.partition_needs == ()
+    assert [need[0] for c in table.constraints if c.kind == "c" for need in c.needs] == ["function"]
+    indexes = {index.name: [need[0] for need in index.needs] for index in table.indexes}
+    assert indexes == {"by_f": ["function"], "by_ci": []}
+    small = next(t for t in catalog.types if t.name == "small")
+    assert [need[0] for need in small.needs] == ["function"]
+    assert [need[0] for c in small.constraints for need in c.needs] == ["function"]
+    events = catalog.find("public", "events_2024")
+    parent = catalog.find("public", "events")
+    assert events is not None and parent is not None
+    assert events.parents == (parent.oid,)
+    await _execute(dsn, "DROP SCHEMA named CASCADE")
