@@ -48,9 +48,10 @@ def run(postgres: PostgresServer) -> Iterator[Any]:
     subject = rules.subject("ann")
     assert subject is not None
     with psycopg.connect(dsn, autocommit=True) as connection:
+        (last,) = connection.execute("SELECT max(oid)::text FROM pg_class").fetchone() or ("0",)
 
         def ask(sql: str) -> list[tuple[Any, ...]]:
-            decision = decide(sql.encode(), subject, snapshot)
+            decision = decide(sql.replace("@LAST@", last).encode(), subject, snapshot)
             assert isinstance(decision, Allow), decision
             return connection.execute(decision.text).fetchall()
 
@@ -83,9 +84,9 @@ def test_no_system_view_shows_what_is_hidden(run: Any, name: str) -> None:
         ("SELECT proname FROM pg_proc WHERE oid > 16383", []),
         ("SELECT pg_get_viewdef(oid) FROM pg_class WHERE relname = 'seen'", [None]),
         ("SELECT col_description('seen'::regclass, 3)", [None]),
-        ("SELECT DISTINCT g::regclass::text FROM generate_series(16384, 17500) g "
+        ("SELECT DISTINCT g::regclass::text FROM generate_series(16384, @LAST@) g "
          "WHERE g::regclass IS NOT NULL ORDER BY 1", ["seen", "seen_pkey"]),
-        ("SELECT DISTINCT format_type(g, NULL) FROM generate_series(16384, 17500) g "
+        ("SELECT DISTINCT format_type(g, NULL) FROM generate_series(16384, @LAST@) g "
          "WHERE format_type(g, NULL) IS NOT NULL ORDER BY 1",
          ["mood", "mood[]", "seen", "seen[]"]),
     ],
