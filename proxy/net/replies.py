@@ -208,7 +208,8 @@ class Replies(asyncio.Protocol):
             self._ledger.phase = Phase.READY
         if plan is not None and plan.naming is not None and statement is not None:
             said = naming.settle(self._session, plan.naming, statement, index, result)
-            self._replace(start, start, said)
+            if said:
+                self._replace(start, start, said)
         result.end(statement, plan, arrival, self._now, affected=affected)
         if plan is not None and plan.forget is not None:
             self._forget(plan.forget.what, plan.forget.name)

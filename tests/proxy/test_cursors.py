@@ -153,4 +153,4 @@ def test_the_bytes_of_a_cursor_add_up(talk: Conversation) -> None:
     ]
     assert [each.count(row) for each in heard] == [2, 0, 0]
     assert fields(heard[1][1])["M"] == "result capped at 40 bytes"
-    assert CommandComplete(b"FETCH 0") in heard[2]
+    assert heard[2][2:] == [CommandComplete(b"FETCH 0"), IN_BLOCK]
