@@ -91,7 +91,7 @@ def _limit(before: Message, after: Message, expected: Expected) -> str:
     """The outermost LIMIT may only fall to cap + 1: a number, or least(what it was, cap + 1)."""
     had, has, cap = before.limit_count, after.limit_count, expected.cap
     if _same(had, has, expected) and before.limit_option == after.limit_option:
-        unchanged = cap is None or ((rows := _number(had)) is not None and rows <= cap)
+        unchanged = cap is None or ((rows := _number(had)) is not None and rows <= cap + 1)
         return "" if unchanged else "limit: no cap"
     if cap is None:
         return "limit: changed without a cap"

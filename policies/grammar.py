@@ -178,14 +178,18 @@ def names(parts: list[Node]) -> tuple[str, ...]:
     return tuple(part["String"].get("sval", "") for part in parts if "String" in part)
 
 
+_TOKEN_NAMES = {number: name for name, number in postgast.pg_query_pb2.Token.items()}
+
+
 def tokens(text: bytes) -> list[Token]:
     """PostgreSQL's own tokens of a text, comments included. Raises GrammarError."""
     try:
         scanned = postgast.scan(text.decode())
     except postgast.PgQueryError as error:
         raise GrammarError(str(error)) from error
-    token_name = postgast.pg_query_pb2.Token.Name
-    return [Token(t.start, t.end, token_name(t.token)) for t in scanned.tokens]
+    # Characters that begin nothing in SQL, as `{`, are tokens without a name.
+    name = _TOKEN_NAMES.get
+    return [Token(t.start, t.end, name(t.token, "")) for t in scanned.tokens]
 
 
 def without_comments(text: bytes) -> bytes:

@@ -46,6 +46,7 @@ _COMPLETE: Final = ord("C")
 _SELECT: Final = b"SELECT "
 _READY: Final = b"Z\0\0\0\5"
 _READY_SIZE: Final = 6
+_LEAST: Final = 4  # a frame's length counts itself; one that points backwards would never end
 _IDLE: Final = ord("I")
 
 
@@ -73,12 +74,14 @@ def send(session: Session, data: bytes, longest: int) -> tuple[int, Decided | No
         bind = position
         tag, length = HEADER(data, bind)
         stop = bind + 1 + length
-        if tag == _PARSE and length < longest and stop + _BODY < end:
+        if tag == _PARSE and _LEAST <= length < longest and stop + _BODY < end:
             bind = stop
             tag, length = HEADER(data, bind)
             stop = bind + 1 + length
         # The unnamed portal: the first name is empty.
-        if tag != _BIND or data[bind + _BODY] or not data.startswith(_TAILS, stop):
+        if tag != _BIND or length < _LEAST or data[bind + _BODY]:
+            break
+        if not data.startswith(_TAILS, stop):
             break
         last = data.find(0, bind + _BODY + 1, stop)
         name = data[bind + _BODY + 1 : last]

@@ -169,6 +169,10 @@ def test_a_function_of_the_database_gains_its_own_schema_only() -> None:
     assert difference("SELECT lower('a')", "SELECT shop.lower('a')", expected)
 
 
+def test_a_limit_that_is_the_cap_already_is_one() -> None:
+    assert where("SELECT 1 LIMIT 11", "SELECT 1 LIMIT 11", 10) == ""
+
+
 def test_an_inner_limit_is_no_cap() -> None:
     original = "SELECT * FROM (SELECT 1 LIMIT 50) AS d"
     assert where(original, "SELECT * FROM (SELECT 1 LIMIT 11) AS d LIMIT 11", 10) != ""

@@ -18,6 +18,10 @@ def test_statements_are_split_with_their_places() -> None:
     assert all(text[raw.start :].startswith(raw.text) for raw in found)
 
 
+def test_characters_that_begin_nothing_are_tokens_too() -> None:
+    assert [token.name for token in grammar.tokens(b"a {}")] == ["IDENT", "", ""]
+
+
 def test_same_ignores_places_only() -> None:
     assert grammar.same(grammar.parse_one("SELECT  1"), grammar.parse_one("SELECT /**/ 1")) is False
     _, one = grammar.parse_one("SELECT a, 'location' FROM t")

@@ -89,6 +89,22 @@ def test_other_shapes_go_the_long_way(said: list[Message]) -> None:
     assert ROUND not in kinds(talk)
 
 
+@pytest.mark.parametrize("said", [RUN, ONCE])
+@pytest.mark.parametrize("length", [-(1 << 31), -1000, -1, 0, 3, None])
+def test_a_length_that_points_backwards_ends_the_session(
+    said: list[Message], length: int | None
+) -> None:
+    """None: to where the next frame stands, counted from the end of what was read."""
+    talk = Conversation()
+    prepared(talk)
+    data = raw(*said)
+    if length is None:
+        length = len(said[0].encode()) - len(data) - 1
+    talk.client >> data[:1] + length.to_bytes(4, "big", signed=True) + data[5:]
+    assert talk.client.wire.closing and talk.client.wire.written == b""
+    assert not any(isinstance(said, Bind | Execute) for said in talk.server.heard())
+
+
 def test_a_name_just_defined_anew_is_not_used_before_it_is_certain() -> None:
     talk = Conversation()
     prepared(talk)
