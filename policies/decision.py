@@ -61,6 +61,18 @@ class CopyOut:
 
 
 @dataclass(frozen=True, slots=True)
+class Price:
+    """What the planner may expect of `query` at most before the statement runs (None: no limit),
+    and the rules that say so."""
+
+    query: bytes
+    cost: int | None
+    scan_rows: int | None
+    cost_rule: str
+    scan_rows_rule: str
+
+
+@dataclass(frozen=True, slots=True)
 class Naming:
     """What a statement does with a name of SQL's PREPARE or DECLARE; FETCH is also MOVE.
 
@@ -106,6 +118,7 @@ class Plan:
     copy: CopyOut | None = None
     naming: Naming | None = None
     shown: Shown | None = None
+    price: Price | None = None
     hints: dict[str, str] = field(default_factory=dict)
     written: Written | None = None
 

@@ -55,7 +55,7 @@ def adopt(outer: Statement, inner: Statement, before: str, after: str) -> None:
     outer.output = before.encode() + inner.output + after.encode()
     outer.reading, outer.uses, outer.fences = inner.reading, inner.uses, inner.fences
     outer.capability, outer.rows, outer.cap = inner.capability, inner.rows, inner.cap
-    outer.complexity = inner.complexity
+    outer.complexity, outer.query = inner.complexity, inner.output
     outer.written = _written(outer, inner, len(before.encode()), len(after.encode()))
 
 

@@ -11,7 +11,17 @@ from dataclasses import dataclass, field, replace
 from policies import grammar
 from policies.catalog import Catalog
 from policies.copying import copy_out
-from policies.decision import Allow, Decision, Deny, Facts, Mode, Naming, Plan, PolicyEffect
+from policies.decision import (
+    Allow,
+    Decision,
+    Deny,
+    Facts,
+    Mode,
+    Naming,
+    Plan,
+    PolicyEffect,
+    Price,
+)
 from policies.envelope import Cover, enclose
 from policies.explaining import explain
 from policies.grammar import Raw
@@ -162,6 +172,7 @@ def _plan(raw: Raw, facts: Facts, subject: Subject, snapshot: Snapshot) -> Plan:
     if raw.kind == "SelectStmt":
         for step in STEPS:
             step(statement)
+        statement.query = statement.output
     elif raw.kind == "CopyStmt":
         copy_out(statement, STEPS)
     elif raw.kind == "ExplainStmt":
@@ -188,6 +199,7 @@ def _made(facts: Facts, statement: Statement) -> Plan:
         copy=statement.copy,
         naming=statement.naming,
         shown=statement.shown,
+        price=_price(statement),
         hints=_hints(statement),
         written=statement.written,
     )
@@ -200,6 +212,14 @@ def _naming_plan(facts: Facts, outer: Statement, inner: Statement, naming: Namin
     query = _made(_facts_before(raw), inner)
     naming = replace(naming, text=outer.text, query=query, rows=inner.cap)
     return replace(_made(facts, outer), cap=None, naming=naming)
+
+
+def _price(statement: Statement) -> Price | None:
+    budget = statement.budget
+    if not budget.priced or not statement.query or statement.only_catalogs:
+        return None
+    rules = budget.rule("cost"), budget.rule("scan_rows")
+    return Price(statement.query, budget.cost, budget.scan_rows, *rules)
 
 
 _OPERATIONS = {

@@ -26,6 +26,7 @@ MAX_COMPLEXITY = 1_000_000
 MAX_INDEXED_FROM = 10**12
 MAX_BYTES = 10**12
 MAX_RATE = 1_000_000
+MAX_PRICE = 10**12
 MIN_TIME_MS, MAX_TIME_MS = 100, 600_000
 _TIME = re.compile(r"([0-9]{1,7})(ms|s|m)\Z")
 
@@ -122,6 +123,11 @@ class RoleBudget(Fields):
 
     bytes: int | None = Field(default=None, ge=1, le=MAX_BYTES)
     """Bytes of rows per statement, as they are on the wire; rows beyond it are left out."""
+    cost: int | None = Field(default=None, ge=1, le=MAX_PRICE)
+    """The planner's own cost of the statement as it is sent. It depends on the rows of all tenants,
+    and so does whether a statement is refused for it."""
+    scan_rows: int | None = Field(default=None, ge=1, le=MAX_PRICE)
+    """The rows the planner expects its scans of tables to give, all together. As with cost."""
     rate: Rate = Rate()
     """Statements per second, minute and hour of one login."""
 
@@ -147,9 +153,16 @@ class Budget:
     complexity: int
     indexed_from: int | None = None
     bytes: int | None = None
+    cost: int | None = None
+    scan_rows: int | None = None
     rate: tuple[Allowance, ...] = ()
     role: str = ""
     stated_by: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def priced(self) -> bool:
+        """Whether the planner is asked before a statement runs."""
+        return self.cost is not None or self.scan_rows is not None
 
     def rule(self, field: str) -> str:
         """Where the limit is, or would be, written in the rules."""
@@ -179,6 +192,8 @@ def combine(profile: Profile, roles: Sequence[str], stated: Mapping[str, RoleBud
         complexity=largest("complexity", profile.complexity) or profile.complexity,
         indexed_from=largest("indexed_from", profile.indexed_from),
         bytes=largest("bytes", None),
+        cost=largest("cost", None),
+        scan_rows=largest("scan_rows", None),
         rate=tuple(_rate(known)),
         role=next(iter(roles), ""),
         stated_by=tuple(by.items()),

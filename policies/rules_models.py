@@ -304,11 +304,7 @@ _LEVELS: tuple[tuple[tuple[str | type[int] | None, ...], type[Fields], frozenset
         ),
     ),
     (("roles", _ANY), Role, frozenset()),
-    (
-        ("roles", _ANY, "budget"),
-        RoleBudget,
-        frozenset({"cost", "scan_rows"}),
-    ),
+    (("roles", _ANY, "budget"), RoleBudget, frozenset()),
     (("roles", _ANY, "budget", "rate"), Rate, frozenset()),
     (("subjects", int), SubjectEntry, frozenset({"jwt", "assume", "certificate"})),
     (("defaults",), Defaults, frozenset()),

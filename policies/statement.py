@@ -124,6 +124,7 @@ class Statement:
     naming: Naming | None = None
     shown: Shown | None = None
     output: bytes = b""
+    query: bytes = b""  # the query in the output, as it is sent
     written: Written | None = None
     utility: bool = False  # decided by its kind alone; `output` is set by the step that read it
     _tokens: list[Token] | None = None

@@ -25,6 +25,7 @@ from proxy.admin.http import AdminServer
 from proxy.auth import Userlist, UserlistError
 from proxy.config import ConfigError, Settings, variable
 from proxy.engine import Engine
+from proxy.estimates import Estimates
 from proxy.introspect import CatalogError, read_catalog
 from proxy.metrics import Metrics
 from proxy.net.address import AddressError, UpstreamAddress
@@ -57,6 +58,7 @@ class App:
         self._hash_key = b""
         self._userlist: Userlist
         self._listener: Listener | None = None
+        self._estimates: Estimates | None = None
         self._recorder: Recorder | None = None
         self._admin: AdminServer | None = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -89,6 +91,8 @@ class App:
         self._userlist = Userlist.load(settings.auth_file)
         catalog = await _read_aside(self._dsn)
         self.engine = Engine(self._snapshot(rules, catalog))
+        self._estimates = Estimates(self._dsn)
+        self.engine.estimate_by(self._estimates)
         self._announce(rules, catalog)
         self._recorder = self._start_recorder()
         self._admin = AdminServer(self.metrics.render, self._checks)
@@ -105,6 +109,7 @@ class App:
         self.port = await _bound("listen", settings.listen, self._listener.start)
         self._tasks = [
             asyncio.create_task(_forever("watching files", self._watch_files)),
+            asyncio.create_task(_forever("estimating costs", self._estimates.run)),
             asyncio.create_task(_forever("refreshing the catalog", self._refresh_catalog)),
         ]
         # what lives now lives for good: the collector need not look at it again
@@ -163,6 +168,8 @@ class App:
                 await self._listener.drain(drain_seconds)
             await self._listener.close()
             self._listener = None
+        if self._estimates is not None:
+            await self._estimates.close()
         if self._recorder is not None:
             await asyncio.to_thread(self._recorder.close, RECORD_SECONDS)
             self._recorder = None

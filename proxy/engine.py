@@ -12,9 +12,10 @@ from collections import OrderedDict
 from collections.abc import Sequence
 
 from policies.catalog import FIRST_NORMAL_OID
-from policies.decision import Decision, Deny, Facts, Mode
+from policies.decision import Decision, Deny, Facts, Mode, Plan
 from policies.named import parameter_types
 from policies.pipeline import Snapshot, decide
+from policies.price import Estimate, Unknown, judge
 from policies.reasons import (
     AUTHENTICATION_REQUIRED,
     RATE_LIMITED,
@@ -26,6 +27,7 @@ from policies.rules import Budget
 from policies.settings import check_set
 from policies.sql import identifier
 from policies.subject import Subject
+from proxy.estimates import Estimates, Wake
 from proxy.rates import Rates
 
 _log = logging.getLogger(__name__)
@@ -51,6 +53,7 @@ class Engine:
         self._snapshot = snapshot
         self._decisions: OrderedDict[tuple[Subject, bytes], Decision] = OrderedDict()
         self.rates = Rates()
+        self._estimates: Estimates | None = None
 
     @property
     def snapshot(self) -> Snapshot:
@@ -61,6 +64,16 @@ class Engine:
     def snapshot(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot
         self._decisions = OrderedDict()
+        if self._estimates is not None:
+            self._estimates.forget(self._search_path())
+
+    def estimate_by(self, estimates: Estimates) -> None:
+        """Whom to ask what a statement costs; without, those with a cost limit are refused."""
+        self._estimates = estimates
+        estimates.forget(self._search_path())
+
+    def _search_path(self) -> str:
+        return ", ".join(map(identifier, self._snapshot.catalog.search_path))
 
     def subject(self, login: str) -> Subject | None:
         """Who a login is under the current rules; None for an unknown one."""
@@ -115,12 +128,11 @@ class Engine:
                 policy_version=snapshot.version,
             )
         settings = {name.lower(): value for name, value in asked.items()}
-        path = ", ".join(map(identifier, snapshot.catalog.search_path))
         return {
             "statement_timeout": str(budget.time_ms),
             "client_min_messages": "notice",  # what the server logs holds the rewritten text
             **settings,
-            "search_path": path,
+            "search_path": self._search_path(),
             "client_encoding": "UTF8",
             "standard_conforming_strings": "on",
             # A second wall: nothing this version allows may write. PostgreSQL counts a row lock as
@@ -151,6 +163,31 @@ class Engine:
             facts=facts,
             policy_version=self._snapshot.version,
             rule=allowed.rule,
+        )
+
+    def price(self, plan: Plan, types: Sequence[int], wake: Wake) -> Deny | bool:
+        """Whether a statement is within its price: True, the refusal, or False when that is not
+        known yet; then `wake` will be called. `types`: declared OIDs of its parameters."""
+        if plan.price is None:
+            return True
+        found: Estimate | Unknown | None = Unknown()
+        if self._estimates is not None:
+            found = self._estimates.ask(plan.price.query, types, wake)
+        if found is None:
+            return False
+        refusal = judge(plan.price, found)
+        if refusal is None:
+            return True
+        hint = refusal.hint
+        if isinstance(found, Unknown):
+            hint = plan.hints.get(found.sqlstate, hint)
+        return Deny(
+            reason=refusal.reason,
+            message=refusal.message,
+            hint=hint,
+            facts=plan.facts,
+            policy_version=self._snapshot.version,
+            rule=refusal.rule,
         )
 
     def parameter_types(self, subject: Subject, oids: Sequence[int]) -> Deny | None:

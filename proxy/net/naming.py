@@ -18,7 +18,7 @@ from policies.decision import Allow, Deny, Naming, Plan
 from proxy.net import answers
 from proxy.net.results import Results
 from proxy.net.session import Session
-from proxy.net.standing import STATEMENT_BYTES, UNCERTAIN, check_snapshot, has_room
+from proxy.net.standing import STATEMENT_BYTES, UNCERTAIN, check_snapshot, has_room, stale
 from proxy.net.statement import Statement
 from proxy.wire.ledger import Arrival
 from proxy.wire.names import key_of
@@ -168,6 +168,8 @@ class _Judgement:
         step = check_snapshot(session, known, self._arrival)
         if isinstance(step, bytes):
             raise _Unusable(step)
+        if step == UNCERTAIN:  # its price under the new rules is not known yet
+            raise _Unusable(stale(session, known, self._arrival))
         return known
 
     def _denied(self, plan: Plan, message: str, hint: str) -> _Unusable:

@@ -90,8 +90,7 @@ class Replies(asyncio.Protocol):
         """Everything read has been passed on: who was waiting for that goes on."""
         session = self._session
         if session.waiting and (not self._ledger.owed or self._ledger.phase is Phase.COPY_IN):
-            if session.requests is not None:
-                session.requests.resume()
+            session.wake()
         elif session.crowded and len(self._ledger.owed) < MOST_OWED // 2:
             session.start_client("owed")
         elif session.terminating and not self._ledger.owed:

@@ -16,7 +16,7 @@ from typing import Final
 from policies import reasons
 from policies.decision import Allow, Deny, Facts
 from proxy.net import answers, naming, round_trips
-from proxy.net.metering import check_query, check_refused, check_run
+from proxy.net.metering import check_query, check_run
 from proxy.net.session import MOST_OWED, Session, complain
 from proxy.net.standing import USABLE, check_parse, check_portal, check_statement, parse_problem
 from proxy.net.statement import Statement
@@ -187,11 +187,12 @@ class Requests(asyncio.Protocol):
             answer = session.violation("invalid string in message", self._arrival)
             return self._refuse_query(start, stop, count, answer)
         text = self._buffer[start + _BODY : stop - 1]
-        decision, seconds, cached = self._decide(text)
-        if isinstance(decision, Allow) and decision.named and self._ledger.owed:
+        found, seconds, cached = self._decide(text)
+        if isinstance(found, Allow) and found.named and self._ledger.owed:
             return HOLD
-        if session.metered:
-            decision = check_query(session, decision)
+        decision = check_query(session, found) if session.metered else found
+        if decision is None:
+            return HOLD
         if isinstance(decision, Deny):
             answer = session.refused(decision, self._arrival, seconds, cached)
             return self._refuse_query(start, stop, count, answer)
@@ -230,12 +231,11 @@ class Requests(asyncio.Protocol):
             answer = session.violation(problem, self._arrival)
             return self._refuse(start, stop, count, answer, name)
         text = buffer[middle + 1 : last]
-        decision, seconds, cached = self._decide(text)
-        if isinstance(decision, Allow):
-            decision = check_parse(session, decision, text, types)
+        found, seconds, cached = self._decide(text)
+        decision = check_parse(session, found, text, types)
+        if decision is None:
+            return HOLD
         if isinstance(decision, Deny):
-            if session.metered:
-                decision = check_refused(session, decision)
             answer = session.refused(decision, self._arrival, seconds, cached)
             return self._refuse(start, stop, count, answer, name)
         statement = Statement(text, decision, session.snapshot, seconds, cached)

@@ -25,6 +25,7 @@ from proxy.net.upstream import TERMINATE, Upstream
 from proxy.oplog.operation import Observer, Operation, Origin
 from proxy.wire.ledger import Arrival, Ledger
 from proxy.wire.names import Names
+from proxy.wire.phases import Phase
 
 if TYPE_CHECKING:
     from proxy.net.replies import Replies
@@ -50,6 +51,7 @@ class Engine(Protocol):
     def mode(self, subject: Subject) -> Mode: ...
     def budget(self, subject: Subject) -> Budget: ...
     def spend(self, subject: Subject, count: int, facts: Facts) -> Deny | None: ...
+    def price(self, plan: Plan, types: Sequence[int], wake: Callable[[], None]) -> Deny | bool: ...
     def parameter_types(self, subject: Subject, oids: Sequence[int]) -> Deny | None: ...
     def unknown_subject(self) -> Deny: ...
 
@@ -103,7 +105,7 @@ class Session:
         self.subject: Subject | None = origin.subject
         self.snapshot = engine.snapshot
         self.enforcing = True
-        self.metered = False  # the login's statements are counted
+        self.metered = False  # statements are counted, or have a price
         self.time_limit: float | None = None  # seconds per statement
         self.time_rule = ""
         self.take_snapshot()
@@ -124,7 +126,7 @@ class Session:
             return
         if self.enforcing:
             budget = self.engine.budget(self.subject)
-            self.metered = bool(budget.rate)
+            self.metered = budget.priced or bool(budget.rate)
             self.time_limit, self.time_rule = budget.time_ms / 1000, budget.rule("time")
         if self.subject != self.origin.subject:
             self.origin = replace(self.origin, subject=self.subject)
@@ -281,6 +283,12 @@ class Session:
     def start_upstream(self) -> None:
         if not self._upstream_transport.is_closing():
             self._upstream_transport.resume_reading()
+
+    def wake(self) -> None:
+        """What a held message may have waited for is there."""
+        answered = not self.ledger.owed or self.ledger.phase is Phase.COPY_IN
+        if self.waiting and answered and not self.closed and self.requests is not None:
+            self.requests.resume()
 
     # Endings.
 

@@ -12,8 +12,9 @@ from struct import Struct
 from typing import Final
 
 from policies import reasons
-from policies.decision import Allow, Decision, Facts
+from policies.decision import Allow, Decision, Deny, Facts
 from proxy.net import answers
+from proxy.net.metering import check_price, check_refused
 from proxy.net.session import UNKNOWN, Session
 from proxy.net.statement import Statement
 from proxy.wire.ledger import Arrival
@@ -30,9 +31,14 @@ USABLE: Final = 0
 UNCERTAIN: Final = 1
 
 
-def check_parse(session: Session, allow: Allow, text: bytes, types: bytes) -> Decision:
-    """The Allow itself, or why it cannot be this prepared statement. `text` and `types` are those
-    of the client's Parse, the latter with their count."""
+def check_parse(session: Session, found: Decision, text: bytes, types: bytes) -> Decision | None:
+    """An Allow itself, or why it cannot be this prepared statement; None: ask again when woken.
+    `text` and `types` are those of the client's Parse, the latter with their count."""
+    judged = _check_prepared(session, found, text, types) if isinstance(found, Allow) else found
+    return check_refused(session, judged) if isinstance(judged, Deny) else judged
+
+
+def _check_prepared(session: Session, allow: Allow, text: bytes, types: bytes) -> Decision | None:
     if len(allow.statements) > 1:
         return session.deny(
             reasons.SYNTAX_ERROR,
@@ -47,10 +53,12 @@ def check_parse(session: Session, allow: Allow, text: bytes, types: bytes) -> De
             "DEALLOCATE those that are no longer needed",
             allow.statements[0].facts if allow.statements else UNKNOWN,
         )
-    if len(types) == _COUNT_SIZE:
-        return allow
-    oids = [oid for (oid,) in _TYPE.iter_unpack(types[_COUNT_SIZE:])]
-    return session.check_types(oids) or allow
+    if len(types) > _COUNT_SIZE:
+        oids = [oid for (oid,) in _TYPE.iter_unpack(types[_COUNT_SIZE:])]
+        deny = session.check_types(oids)
+        if deny is not None:
+            return deny
+    return check_price(session, allow, types) if session.metered else allow
 
 
 def has_room(session: Session, size: int) -> bool:
@@ -114,9 +122,18 @@ def check_snapshot(session: Session, statement: Statement, arrival: Arrival) -> 
     decision, _, _ = session.decide(statement.text)
     same = isinstance(decision, Allow) and _texts(decision) == _texts(statement.allow)
     if isinstance(decision, Allow) and same and not statement.doubtful:
-        statement.adopt(decision, session.snapshot)
-        return USABLE
-    # Drivers know this error and prepare again; then they are told what there is to tell.
+        priced = check_price(session, decision) if session.metered else decision
+        if priced is None:
+            return UNCERTAIN
+        if isinstance(priced, Allow):
+            statement.adopt(decision, session.snapshot)
+            return USABLE
+    return stale(session, statement, arrival)
+
+
+def stale(session: Session, statement: Statement, arrival: Arrival) -> bytes:
+    """The ErrorResponse for what may not run as it was decided. Drivers know it and prepare again;
+    then they are told what there is to tell."""
     plan = statement.plan
     declared = plan is not None and plan.naming is not None and plan.naming.what == "declare"
     again = "declare the cursor again" if declared else "prepare the statement again"

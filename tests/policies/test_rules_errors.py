@@ -34,7 +34,14 @@ def entity(fields: str, profile: str = "prod") -> str:
         ("entities: {u: {key: id}}", (2, 16), "entities.u.key", "not available in this version"),
         ("entities: {u: {tenent: a}}", (2, 16), "entities.u.tenent", "did you mean `tenant`?"),
         ("capabilities: {c: {update: {}}}", (2, 20), "capabilities.c.update", "not available"),
-        ("roles: {r: {budget: {cost: 1}}}", (2, 22), "roles.r.budget.cost", "not available"),
+        ("roles: {r: {budget: {costs: 1}}}", (2, 22), "roles.r.budget.costs", "mean `cost`?"),
+        ("roles: {r: {budget: {cost: 0}}}", (2, 28), "roles.r.budget.cost", "at least 1"),
+        (
+            "roles: {r: {budget: {rate: {per_day: 1}}}}",
+            (2, 29),
+            "roles.r.budget.rate.per_day",
+            "unknown field",
+        ),
         ("roles: {r: {budget: {joins: -1}}}", (2, 29), "roles.r.budget.joins", "at least 0"),
         ("subjects: [{jwt: {}}]", (2, 13), "subjects[0].jwt", "not available in this version"),
         # types

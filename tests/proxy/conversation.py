@@ -67,6 +67,9 @@ class TableEngine:
         self.hidden_types: set[int] = set()
         self.limits = Budget(100, 2000, 40, 1, 100, role="r")
         self.rates = Rates(lambda: 0.0)
+        self.prices: dict[bytes, Deny | bool] = {}
+        self.priced: list[tuple[bytes, tuple[int, ...]]] = []
+        self.wakes: list[Callable[[], None]] = []
         self.refuse_startup: Deny | None = None
 
     def subject(self, login: str) -> Subject | None:
@@ -82,6 +85,11 @@ class TableEngine:
         if self.rates.take(subject.login, self.limits.rate, count) is None:
             return None
         return replace(deny(reasons.RATE_LIMITED), facts=facts)
+
+    def price(self, plan: Plan, types: Sequence[int], wake: Callable[[], None]) -> Deny | bool:
+        self.priced.append((plan.sql, tuple(types)))
+        self.wakes.append(wake)
+        return self.prices.get(plan.sql, True)
 
     def startup(self, subject: Subject, parameters: dict[str, str]) -> dict[str, str] | Deny:
         return self.refuse_startup or dict(parameters)

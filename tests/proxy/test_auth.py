@@ -91,7 +91,7 @@ def test_an_unknown_login_looks_like_a_known_one(path: Path) -> None:
     assert mock.salt == userlist.mock_verifier("nobody").salt != userlist.mock_verifier("x").salt
 
 
-@pytest.mark.parametrize(("login", "password"), [("agent", "pw"), ('a"b', 'c"d'), ("ü", "ß")])
+@pytest.mark.parametrize(("login", "password"), [("agent", "p w"), ('a"b', 'c"d'), ("ü", "ß")])
 def test_a_made_line_is_read_back(path: Path, login: str, password: str) -> None:
     line = passwd_line(login, password)
     assert password not in line.split(" ", 1)[1]
