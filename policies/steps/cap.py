@@ -35,16 +35,19 @@ def cap(statement: Statement) -> None:
         statement.edits.append(Edit(end, end, f"{WRAP[1]} LIMIT {most}", rank=1 << 40))
         return
     if "limitCount" not in node:
-        statement.edits.append(Edit(end, end, f"\nLIMIT {most}", rank=1 << 40))
+        if "limitOffset" in node and "lockingClause" in node:  # they stay side by side
+            _, at = _found(statement, "limitOffset", "OFFSET")
+            statement.edits.append(Edit(at.start, at.start, f"LIMIT {most} "))
+        else:
+            statement.edits.append(Edit(end, end, f"\nLIMIT {most}", rank=1 << 40))
         return
     start, first, last, fetch = _clause(statement)
     if (asked is not None and asked >= 0) or _is_all(node):
         statement.edits.append(Edit(start, last, f"LIMIT {most}"))
-    elif fetch:
-        raise Refusal(UNSUPPORTED_SYNTAX, "FETCH with an expression is not supported; use LIMIT")
     else:
-        statement.edits.append(Edit(first, first, "LEAST(("))
-        statement.edits.append(Edit(last, last, f"\n)::pg_catalog.int8, {most})"))
+        opened, closed = "()" if fetch else ("", "")  # FETCH takes no call without brackets
+        statement.edits.append(Edit(first, first, f"{opened}LEAST(("))
+        statement.edits.append(Edit(last, last, f"\n)::pg_catalog.int8, {most}){closed}"))
 
 
 def own_limit(node: Node) -> int | None:
@@ -57,21 +60,32 @@ def _is_all(node: Node) -> bool:
     return bool(node["limitCount"].get("A_Const", {}).get("isnull"))
 
 
-def _clause(statement: Statement) -> tuple[int, int, int, bool]:
-    """Byte places of the limit clause: keyword, expression start, end; and whether it is FETCH."""
-    place = _place(statement.node["limitCount"]) - statement.offset
+def _found(statement: Statement, clause: str, *keywords: str) -> tuple[list[Token], Token]:
+    """The keyword a clause begins with, and the tokens from there on."""
+    place = _place(statement.node[clause]) - statement.offset
     tokens = [t for t in statement.tokens if t.name not in ("SQL_COMMENT", "C_COMMENT")]
     at = -1
     for i, token in enumerate(tokens):
         if token.start > place:
             break
-        if token.name in ("LIMIT", "FETCH"):
+        if token.name in keywords:
             at = i
     if at < 0:
         raise Refusal(UNSUPPORTED_SYNTAX, "the LIMIT of this statement could not be found")
-    fetch = tokens[at].name == "FETCH"
-    last = _end_of_fetch(tokens, at) if fetch else _end_of_limit(tokens, at)
-    return tokens[at].start, tokens[at + 1].start, last, fetch
+    return tokens[at:], tokens[at]
+
+
+def _clause(statement: Statement) -> tuple[int, int, int, bool]:
+    """Byte places around the limit: where its clause starts, its expression, and where it ends:
+    the expression, or the clause when it is a constant; and whether it is FETCH."""
+    tokens, keyword = _found(statement, "limitCount", "LIMIT", "FETCH")
+    if keyword.name == "LIMIT":
+        return keyword.start, tokens[1].start, _end_of_limit(tokens, 0), False
+    only = next((i for i, token in enumerate(tokens) if token.name == "ONLY"), 0)
+    if only < 4:  # FETCH FIRST n ROWS ONLY
+        raise Refusal(UNSUPPORTED_SYNTAX, "the FETCH of this statement could not be followed")
+    constant = own_limit(statement.node) is not None or _is_all(statement.node)
+    return keyword.start, tokens[2].start, tokens[only if constant else only - 2].end, True
 
 
 def _place(node: Node) -> int:
@@ -90,10 +104,3 @@ def _end_of_limit(tokens: list[Token], at: int) -> int:
             break
         last = token.end
     return last
-
-
-def _end_of_fetch(tokens: list[Token], at: int) -> int:
-    for token in tokens[at + 1 :]:
-        if token.name == "ONLY":
-            return token.end
-    raise Refusal(UNSUPPORTED_SYNTAX, "the FETCH of this statement could not be followed")

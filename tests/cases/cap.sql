@@ -54,7 +54,23 @@ SELECT id FROM s OFFSET 1 ROWS FETCH NEXT 100000 ROWS ONLY
 
 --# FETCH of a computed number
 SELECT id FROM s FETCH FIRST (1 + 1) ROWS ONLY
-!! UNSUPPORTED_SYNTAX FETCH with an expression is not supported; use LIMIT 
+>> SELECT id FROM (SELECT r."id", r."x" FROM "public"."s" r) AS "s" FETCH FIRST (LEAST(((1 + 1)
+>> )::pg_catalog.int8, 101)) ROWS ONLY
+
+--# FETCH of a parameter, which needs brackets now, and the word ONLY where it says nothing
+SELECT id FROM s OFFSET 1 ROW FETCH NEXT $1 /* ONLY */ ROW ONLY
+>> SELECT id FROM (SELECT r."id", r."x" FROM "public"."s" r) AS "s" OFFSET 1 ROW FETCH NEXT (LEAST(($1
+>> )::pg_catalog.int8, 101)) /* ONLY */ ROW ONLY
+
+--# FETCH of a number too large for a plain one
+SELECT id FROM s FETCH FIRST 3000000000 ROWS ONLY
+>> SELECT id FROM (SELECT r."id", r."x" FROM "public"."s" r) AS "s" FETCH FIRST (LEAST((3000000000
+>> )::pg_catalog.int8, 101)) ROWS ONLY
+
+--# a lock comes after LIMIT and OFFSET
+--# as kim
+SELECT id FROM t OFFSET (SELECT 1 OFFSET 0) ROWS FOR SHARE
+>> SELECT id FROM (SELECT r."id", r."org", r."a", NULL::text AS "mail", r."n", r."mood" FROM "public"."t" r WHERE r."org" = '1') AS "t" LIMIT 101 OFFSET (SELECT 1 OFFSET 0) ROWS FOR SHARE
 
 --# WITH TIES may return more than it says
 SELECT id FROM s ORDER BY id FETCH FIRST 1 ROWS WITH TIES

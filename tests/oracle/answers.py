@@ -48,7 +48,11 @@ def read(messages: Sequence[Message]) -> Answer:
     return Answer(
         names=tuple(c.name for c in shown),
         types=tuple(0 if _own(c.type_oid) else c.type_oid for c in shown),
-        rows=tuple(tuple(row_values(m)) for m in messages if m.tag == b"D"),
+        rows=tuple(
+            tuple(row_values(m)) if m.tag == b"D" else tuple(m.body.split(b"\t"))  # d: COPY
+            for m in messages
+            if m.tag in (b"D", b"d")
+        ),
         parameters=parameters,
     )
 

@@ -37,27 +37,47 @@ _BINARY: dict[str, Callable[[str], bytes]] = {
 }
 
 
+# What a statement can stand in, as the texts sent one after the other.
+_AROUND = {
+    "cursor": (
+        "BEGIN", "DECLARE q CURSOR FOR {sql}", "FETCH 2 FROM q", "FETCH ALL FROM q", "ROLLBACK",
+    ),
+    "prepared": ("PREPARE q AS {sql}", "EXECUTE q{values}", "DEALLOCATE q"),
+    "copied": ("COPY ({sql}\n) TO STDOUT",),
+}  # fmt: skip
+
+
 @dataclass(frozen=True, slots=True)
 class Form:
     """How a statement is sent. `declared`: parameters come with their types, in binary where we
-    can; `result`: TEXT or BINARY."""
+    can; `result`: TEXT or BINARY; `around`: what it stands in, in the simple protocol."""
 
     extended: bool = False
     declared: bool = False
     result: int = TEXT
+    around: str = ""
 
 
 def form_of(number: int, statement: Statement) -> Form:
     """The form a statement of that number is sent in."""
+    if number % 10 == 3:
+        return Form(around="prepared")
     if not statement.parameters:
+        around = {1: "cursor", 7: "copied"}.get(number % 10, "")
+        if around:
+            return Form(around=around)
         return Form(extended=number % 4 == 0, result=BINARY if number % 8 == 0 else TEXT)
     return Form(extended=True, declared=number % 5 == 0, result=BINARY if number % 2 else TEXT)
 
 
-def message(statement: Statement, text: str, form: Form) -> bytes:
-    """The bytes of a statement."""
+def messages(statement: Statement, text: str, form: Form) -> list[bytes]:
+    """What is sent, each part answered by one ReadyForQuery."""
+    if form.around:
+        given = ", ".join(_literal(value) for _, value in statement.parameters)
+        listed = f"({given})" if given else ""
+        return [query(t.format(sql=text, values=listed)) for t in _AROUND[form.around]]
     if not form.extended:
-        return query(text)
+        return [query(text)]
     kinds = [kind for kind, _ in statement.parameters]
     types = [_OIDS.get(kind, 0) for kind in kinds] if form.declared else []
     binary = [form.declared and kind in _BINARY for kind in kinds]
@@ -70,7 +90,11 @@ def message(statement: Statement, text: str, form: Form) -> bytes:
         bind("", "", values, formats=[int(b) for b in binary], result_formats=[form.result]),
         describe("P", ""), execute(""), sync(),
     )  # fmt: skip
-    return b"".join(parts)
+    return [b"".join(parts)]
+
+
+def _literal(value: str | None) -> str:
+    return "NULL" if value is None else "'" + value.replace("'", "''") + "'"
 
 
 class Sides:
@@ -84,14 +108,15 @@ class Sides:
         """What the proxy, the views and the tables answer."""
         texts = (statement.sql, statement.reference, statement.reference)
         for client, text in zip(self._clients, texts, strict=True):
-            client.send(message(statement, text, form))
+            parts = messages(statement, text, form)
+            client.send(b"".join(parts))
             client.sent.clear()
-        return [self._receive(at, door) for at, door in enumerate(self._doors)]
+        return [self._receive(at, door, len(parts)) for at, door in enumerate(self._doors)]
 
-    def _receive(self, at: int, door: Door) -> Answer:
+    def _receive(self, at: int, door: Door, parts: int) -> Answer:
         client: WireClient = self._clients[at]
         try:
-            return read(client.until(b"Z"))
+            return read([m for _ in range(parts) for m in client.until(b"Z")])
         except (Closed, TimeoutError):
             client.close()
             self._clients[at] = door.connect()

@@ -1,4 +1,4 @@
-"""Random statements from a seed: `statement(7, 120)` is always the same text.
+"""Random statements over the whole of SELECT.
 
 A grammar of SELECT written down as code: every form is built from forms that are valid where they
 stand, so PostgreSQL accepts nearly all of it. Each statement has one right answer: a limit comes
@@ -35,22 +35,6 @@ class Statement:
     def reference(self) -> str:
         """ONLY says nothing before a view, so there a view of its own stands for it."""
         return self.sql.replace("ONLY documents AS", "documents_only AS")
-
-
-def statement(seed: int, number: int) -> Statement:
-    """The statement of that number."""
-    grammar = Grammar(f"{seed}/{number}", parametrised=number % 3 == 0)
-    made = grammar.query(Scope(), 2, top=True)
-    sql, parameters = _renumbered(made.sql, grammar.parameters)
-    return Statement(f"{seed}/{number}", sql, parameters, made.order)
-
-
-def _renumbered(sql: str, parameters: list[Parameter]) -> tuple[str, tuple[Parameter, ...]]:
-    """The statement with the numbers of its parameters closed up: some were thrown away."""
-    used = sorted({int(found) for found in re.findall(r"\$(\d+)", sql)})
-    numbers = {old: new for new, old in enumerate(used, 1)}
-    closed = re.sub(r"\$(\d+)", lambda found: f"${numbers[int(found[1])]}", sql)
-    return closed, tuple(parameters[old - 1] for old in used)
 
 
 class Grammar(Targets, Sources):
@@ -190,7 +174,7 @@ class Grammar(Targets, Sources):
             return self.grouped(inner, tail, kinds)
         plain = self.ungrouped(inner, tail, kinds, top=top)
         lockable = top and all(source.primary for source in made.sources)
-        if lockable and "DISTINCT" not in plain.sql and self.chance(0.04):
+        if lockable and not re.search("DISTINCT|OVER", plain.sql) and self.chance(0.04):
             one = self.pick(made.sources).alias
             lock = self.pick((" FOR SHARE", f" FOR KEY SHARE OF {one}", f" FOR SHARE OF {one}"))
             return replace(plain, sql=plain.sql + lock)

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 
 from tests.oracle.answers import Answer, Tally, judge
 from tests.oracle.exchange import Form, Sides, form_of
-from tests.oracle.grammar import Statement, statement
+from tests.oracle.grammar import Statement
+from tests.oracle.statements import statement
 from tests.oracle.world import World
 
 WORKERS = 3

@@ -29,9 +29,11 @@ class Targets(Sources):
             return f" FETCH FIRST {count} ROWS WITH TIES"
         if shape == 6 and self.parametrised:
             self.parameters.append(("limit", count))
-            return f" LIMIT ${len(self.parameters)}"
+            number = len(self.parameters)
+            return self.pick((f" LIMIT ${number}", f" FETCH FIRST ${number} ROWS ONLY"))
         if shape == 7:
-            return self.pick((" LIMIT ALL", " OFFSET 2", " LIMIT NULL", f" LIMIT 1 + {count}"))
+            return self.pick((" LIMIT ALL", " OFFSET 2", " LIMIT NULL", f" LIMIT 1 + {count}",
+                              f" OFFSET 1 FETCH NEXT (2 + {count}) ROWS ONLY"))  # fmt: skip
         return ""
 
     def by_place(self, columns: tuple[Column, ...]) -> tuple[tuple[int, ...], str]:

@@ -11,8 +11,9 @@ from proxy.testing import PostgresServer
 from tests.oracle.answers import Answer, Tally, difference, judge
 from tests.oracle.application import design
 from tests.oracle.exchange import Form, Sides
-from tests.oracle.grammar import Statement, statement
+from tests.oracle.grammar import Statement
 from tests.oracle.run import generated, run
+from tests.oracle.statements import statement
 from tests.oracle.tables import TABLES
 from tests.oracle.world import World, world
 
