@@ -29,7 +29,7 @@ class Finding:
 def findings(rules: RuleSet, catalog: Catalog) -> tuple[Finding, ...]:
     """Errors (rules that name what is not there, or do not fit its type), then warnings."""
     fit = (*views.problems(rules, catalog), *routines.problems(rules, catalog))
-    errors = [Finding(field, message) for field, message in fit]
+    errors = [Finding(field, message) for field, message in (*fit, *_joins(rules, catalog))]
     warnings = []
     if catalog.role_is_superuser:
         warnings.append(
@@ -54,6 +54,16 @@ def findings(rules: RuleSet, catalog: Catalog) -> tuple[Finding, ...]:
             )
     loud = [Finding(f, said, error=False) for f, said in routines.warnings(rules, catalog)]
     return (*errors, *warnings, *_views(rules, catalog), *loud)
+
+
+def _joins(rules: RuleSet, catalog: Catalog) -> Iterator[tuple[str, str]]:
+    """Columns to join through that do not exist."""
+    tables = {name: table for table, name in rules.entity_tables().items()}
+    for name in tables:
+        for other, column in sorted(rules.joins.get(name, ())):
+            relation = catalog.by_name.get(tables.get(other, ("", "")))
+            if relation is not None and relation.column(column) is None:
+                yield f"entities.{name}.joins", f'no column "{column}" in "{other}"'
 
 
 def _views(rules: RuleSet, catalog: Catalog) -> Iterator[Finding]:

@@ -98,6 +98,16 @@ class RuleSet(RulesFile):
                 found[function] = (*found.get(function, ()), capability)
         return found
 
+    @cached_property
+    def joins(self) -> dict[str, frozenset[tuple[str, str]]]:
+        """Entity -> (entity, column) it may be joined through, for those that say so."""
+        found = {}
+        for name, entity in self.entities.items():
+            if entity.joins is not None:
+                parts = (text.partition(".") for text in entity.joins)
+                found[name] = frozenset((other, column) for other, _, column in parts)
+        return found
+
     def lockers(self, roles: Iterable[str]) -> frozenset[str]:
         """The capabilities of these roles that may lock what they read."""
         return frozenset(name for name, able in self._granted(roles) if able.lock)

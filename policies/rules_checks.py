@@ -77,6 +77,16 @@ def _functions(rules: RulesFile) -> Iterator[Finding]:
         yield from _repeated(at, capability.call)
 
 
+def _joins(rules: RulesFile) -> Iterator[Finding]:
+    """Entities are joined through visible ones."""
+    visible = tuple(name for name, entity in rules.entities.items() if entity.visible)
+    for name, entity in rules.entities.items():
+        at: Location = ("entities", name, "joins")
+        named = [text.partition(".")[0] for text in entity.joins or ()]
+        yield from _known(at, named, "visible entity", visible)
+        yield from _repeated(at, entity.joins or ())
+
+
 def _owner_roles(rules: RulesFile) -> Iterator[Finding]:
     for name, entity in rules.entities.items():
         if entity.owner and entity.owner.roles:
@@ -161,6 +171,7 @@ CHECKS: tuple[Callable[[RulesFile], Iterator[Finding]], ...] = (
     _entity_tables,
     _owner_roles,
     _functions,
+    _joins,
     _references,
     _logins,
     _subject_values,

@@ -117,6 +117,14 @@ def _table(text: str) -> str:
     return text
 
 
+def _join(text: str) -> str:
+    entity, dot, column = text.partition(".")
+    if not dot or not _NAME.match(entity):
+        raise invalid("must be an entity and a column", "write it as users.id")
+    check_name(column)
+    return text
+
+
 def split_table(text: str) -> tuple[str, str]:
     """`schema.table` as (schema, table), each as the catalog spells it; double quotes as in SQL."""
     quoted = r'"((?:[^"\0]|"")+)"'
@@ -195,6 +203,9 @@ class Entity(Fields):
     rows: Annotated[str, AfterValidator(_predicate)] | None = None
     """An SQL condition every visible row meets; it may use the entity's own columns and
     subject.login, subject.tenant, subject.user_id, subject.<attribute>."""
+    joins: tuple[Annotated[str, AfterValidator(_join)], ...] | None = None
+    """entity.column it may be joined through, by an equality with a column of its own; absent: it
+    may be combined with anything visible, empty: with nothing."""
     visible: bool = True
     """false: the same as not listing the entity, but said on purpose."""
     columns: dict[ColumnPattern, ColumnField] = Field(default_factory=dict)
@@ -292,7 +303,7 @@ class RulesFile(Fields):
 _ANY = None
 _LEVELS: tuple[tuple[tuple[str | type[int] | None, ...], type[Fields], frozenset[str]], ...] = (
     ((), RulesFile, frozenset()),
-    (("entities", _ANY), Entity, frozenset({"key", "joins", "invariants"})),
+    (("entities", _ANY), Entity, frozenset({"key", "invariants"})),
     (("entities", _ANY, "owner"), Owner, frozenset()),
     (("functions", _ANY), Function, frozenset()),
     (

@@ -121,6 +121,7 @@ class Views:
         self, rules: RuleSet, catalog: Catalog, subject: Subject, hash_key: bytes = b""
     ) -> None:
         self.lockers = rules.lockers(subject.roles)  # capabilities that may lock
+        self.joins = rules.joins
         granted = rules.callable(subject.roles)
         self.calls = Calls(rules, catalog, granted, locks=bool(self.lockers))
         self.explainers, self.analyzers = rules.explainers(subject.roles)

@@ -1,5 +1,5 @@
-"""authorize: which capability permits reading or locking each entity, and how many rows may be
-asked for.
+"""authorize: which capability permits reading or locking each entity, what it may be combined with,
+and how many rows may be asked for.
 
 Relations without a capability never get this far: they have no policy view. For reading, several
 capabilities add up; the record names the ones that were needed.
@@ -7,6 +7,7 @@ capabilities add up; the record names the ones that were needed.
 
 from __future__ import annotations
 
+from policies.joins import check_joins
 from policies.locks import locked
 from policies.reasons import UNSUPPORTED_SYNTAX, WRITE_DISABLED, Refusal
 from policies.statement import Statement
@@ -18,6 +19,7 @@ _TABLES = ("r", "p")
 
 def authorize(statement: Statement) -> None:
     """Fill `statement.capability` and `statement.rows`."""
+    check_joins(statement)
     needed: dict[str, None] = {}
     locks = _locked(statement)
     named = [

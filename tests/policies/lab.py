@@ -29,6 +29,8 @@ entities:
   board: {shared: true}
   walled: {shared: true}
   veiled: {shared: true, columns: {secret: deny}}
+  lines: {shared: true, joins: [s.id, t.id, lines.id]}
+  alone: {shared: true, joins: []}
 functions:
   total: {}
   rows_of: {}
@@ -45,7 +47,7 @@ capabilities:
   huge: {select: [big, items]}
   numbers: {select: [s], call: [vouched]}
   sums: {call: [total, rows_of, cut, wild, vouched, named, twin, fine, max, lost]}
-  keep: {select: [t, own, sums, veiled, board, walled], lock: true}
+  keep: {select: [t, own, sums, veiled, board, walled, lines, alone], lock: true}
   plans: {select: [s, t, sums], explain: true}
   times: {select: [t, sums], analyze: true}
 roles:
@@ -125,6 +127,8 @@ CATALOG = Catalog(
                  reads=((20001, 1), (20001, 5))),
         Relation(20011, "public", "walled", "v", _columns(("id", "integer"), ("x", "text")),
                  barrier=True, reads=((20010, 1),)),
+        Relation(20012, "public", "lines", "r", _columns(("id", "integer"), ("s_id", "integer"))),
+        Relation(20013, "public", "alone", "r", _columns(("id", "integer"), ("y", "integer"))),
         Relation(1259, "pg_catalog", "pg_class", "r",
                  _columns(("oid", "oid"), ("relname", "name"), ("reltuples", "real"))),
         Relation(2604, "pg_catalog", "pg_attrdef", "r",

@@ -37,6 +37,26 @@ def problems(text: str) -> list[Problem]:
             "there is no role `x`",
         ),
         ('entities: {u: {shared: true, columns: {"*": show}}}', "entities.u.columns.*", "remove"),
+        (
+            "entities: {u: {shared: true, joins: [w.id]}}",
+            "entities.u.joins[0]",
+            "there is no visible entity `w`",
+        ),
+        ("entities: {u: {shared: true, joins: [w]}}", "entities.u.joins[0]", "users.id"),
+        ("entities: {u: {shared: true, joins: [u.a, u.a]}}", "entities.u.joins[1]", "twice"),
+        (
+            "capabilities: {c: {lock: true}}",
+            "capabilities.c.lock",
+            "locks nothing",
+        ),
+        (
+            "functions: {f: {}}\ncapabilities: {c: {call: [g]}}",
+            "capabilities.c.call[0]",
+            "there is no function `g`",
+        ),
+        ("functions: {F: {}}", "functions.F", "add `function: public.f`"),
+        ("functions: {f: {}, g: {function: public.f}}", "functions.g", "already function `f`"),
+        ("functions: {f: {function: pg_catalog.lo_get}}", "functions.f.function", "system"),
         ("entities: {U: {shared: true}}", "entities.U", "add `table: public.u`"),
         (
             "entities: {u: {shared: true}, w: {shared: true, table: public.u}}",

@@ -105,6 +105,12 @@ def test_check_warns_of_views_that_go_around_the_rules_of_what_they_read() -> No
     assert fenced == {"entities.board", "entities.sums"}
 
 
+def test_check_names_columns_to_join_through_that_do_not_exist() -> None:
+    rules = parse(RULES.replace("joins: [s.id,", "joins: [s.gone,"), "lab.yaml")
+    said = {f.field: f.message for f in check.findings(rules, CATALOG) if f.error}
+    assert said["entities.lines.joins"] == 'no column "gone" in "s"'
+
+
 def test_a_view_of_the_database_is_scoped_by_its_own_conditions() -> None:
     views = {view.name: view for view in SNAPSHOT.views(subject("kim"))}
     assert views["board"].scoped and not views["board"].conditions
