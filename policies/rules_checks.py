@@ -78,12 +78,11 @@ def _functions(rules: RulesFile) -> Iterator[Finding]:
 
 
 def _joins(rules: RulesFile) -> Iterator[Finding]:
-    """Entities are joined through visible ones."""
-    visible = tuple(name for name, entity in rules.entities.items() if entity.visible)
+    """Entities are joined through entities."""
     for name, entity in rules.entities.items():
         at: Location = ("entities", name, "joins")
         named = [text.partition(".")[0] for text in entity.joins or ()]
-        yield from _known(at, named, "visible entity", visible)
+        yield from _known(at, named, "entity", tuple(rules.entities))
         yield from _repeated(at, entity.joins or ())
 
 

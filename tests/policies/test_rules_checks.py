@@ -40,7 +40,7 @@ def problems(text: str) -> list[Problem]:
         (
             "entities: {u: {shared: true, joins: [w.id]}}",
             "entities.u.joins[0]",
-            "there is no visible entity `w`",
+            "there is no entity `w`",
         ),
         ("entities: {u: {shared: true, joins: [w]}}", "entities.u.joins[0]", "users.id"),
         ("entities: {u: {shared: true, joins: [u.a, u.a]}}", "entities.u.joins[1]", "twice"),
