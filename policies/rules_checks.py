@@ -53,7 +53,8 @@ def _entity_tables(rules: RulesFile) -> Iterator[Finding]:
         if table in taken:
             at = ("entities", name, "table") if entity.table else ("entities", name)
             message = f"table {'.'.join(table)} is already entity `{taken[table]}`"
-            yield Finding(at, message, "keep one of the two")
+            first = ("entities", taken[table])
+            yield Finding(at, message, "keep one of the two", first=first)
         taken.setdefault(table, name)
 
 
@@ -69,7 +70,8 @@ def _functions(rules: RulesFile) -> Iterator[Finding]:
         known = function_of(name, function)
         if known in taken:
             message = f"{'.'.join(known)} is already function `{taken[known]}`"
-            yield Finding(("functions", name), message, "keep one of the two")
+            first = ("functions", taken[known])
+            yield Finding(("functions", name), message, "keep one of the two", first=first)
         taken.setdefault(known, name)
     for name, capability in rules.capabilities.items():
         at: Location = ("capabilities", name, "call")
@@ -121,12 +123,14 @@ def _references(rules: RulesFile) -> Iterator[Finding]:
 
 
 def _logins(rules: RulesFile) -> Iterator[Finding]:
-    seen: set[str] = set()
+    seen: dict[str, int] = {}
     for index, subject in enumerate(rules.subjects):
         if subject.login in seen:
             message = f"login {shown(subject.login)} is already taken by another subject"
-            yield Finding(("subjects", index, "login"), message, "keep one of the two")
-        seen.add(subject.login)
+            first: Location = ("subjects", seen[subject.login], "login")
+            at: Location = ("subjects", index, "login")
+            yield Finding(at, message, "keep one of the two", first=first)
+        seen.setdefault(subject.login, index)
 
 
 def _subject_values(rules: RulesFile) -> Iterator[Finding]:

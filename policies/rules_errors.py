@@ -60,13 +60,14 @@ class RulesError(Exception):
 class Finding:
     """A mistake at a location of the data; it becomes a Problem once the place is looked up.
 
-    `at_key`: the mistake is the field's name, not its value.
+    `at_key`: the mistake is the field's name, not its value. `first`: what it repeats.
     """
 
     location: Location
     message: str
     suggestion: str = ""
     at_key: bool = False
+    first: Location = ()
 
 
 def invalid(message: str, suggestion: str = "", at: Location = ()) -> PydanticCustomError:

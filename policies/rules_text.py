@@ -84,9 +84,12 @@ class Document:
                 break
         else:
             place = Place(self.files[0] if self.files else "", 1, 1)
+        message, first = finding.message, self.places.get(finding.first)
+        if first is not None:
+            message += f": {first[1].file}:{first[1].line}:{first[1].column}"
         return Problem(
             place.file, place.line, place.column, dotted(finding.location),
-            finding.message, finding.suggestion,
+            message, finding.suggestion,
         )  # fmt: skip
 
 
