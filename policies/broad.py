@@ -2,6 +2,7 @@
 
     SELECT * FROM events WHERE id = $1       id leads an index: fine
     SELECT * FROM events ORDER BY id LIMIT 9 the index is read from one end: fine
+    SELECT max(id) FROM events               and here from the other
     SELECT * FROM events WHERE note = $1     broad, unless an index leads with note
 
 Only conditions the statement itself holds count, never those of a policy view, and only on columns
@@ -205,6 +206,8 @@ def _read_in_order(select: Select, rows: int, most: int | None) -> Source | None
     follows, else the first. Conditions, groups and sorting would make it read on. `most`: what its
     limit must stay below, None when there is another."""
     node = select.node
+    if _ends_only(select):
+        return select.sources[0]
     if "limitCount" not in node or not _below(node["limitCount"], most):
         return None
     if "limitOffset" in node and not _below(node["limitOffset"], rows, unknown=True):
@@ -216,6 +219,30 @@ def _read_in_order(select: Select, rows: int, most: int | None) -> Source | None
     value = node["sortClause"][0]["SortBy"]["node"]
     source = select.source_of(value["ColumnRef"]) if "ColumnRef" in value else None
     return source if source is not None and _is_indexed(value, source, select) else None
+
+
+_ENDS = frozenset({"min", "max"})
+
+
+def _ends_only(select: Select) -> bool:
+    """Whether a SELECT asks one relation for the first or last value of an index and nothing else,
+    which PostgreSQL reads from its ends."""
+    node = select.node
+    if len(select.sources) != 1 or any(clause in node for clause in _WHOLE):
+        return False
+    return all(_is_end(target["ResTarget"]["val"], select) for target in node["targetList"])
+
+
+def _is_end(value: Node, select: Select) -> bool:
+    call = value.get("FuncCall", {})
+    return (
+        bool(call)
+        and grammar.names(call["funcname"])[-1] in _ENDS
+        and len(call.get("args", [])) == 1
+        and not {"agg_filter", "over"} & call.keys()
+        and "ColumnRef" in call["args"][0]
+        and _is_indexed(call["args"][0], select.sources[0], select)
+    )
 
 
 def _below(count: Node, most: int | None, unknown: bool = False) -> bool:

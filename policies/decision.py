@@ -5,11 +5,11 @@ Only `policies.pipeline` makes an `Allow`; only an `Allow` can reach an upstream
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from policies.places import Written
-from policies.reasons import Reason
+from policies.reasons import Reason, Refusal
 
 Mode = Literal["enforce", "observe", "bypass"]
 
@@ -41,6 +41,14 @@ class Facts:
     # what enforcement would have answered, for a statement that ran in observe mode
     observed: str = ""
     observed_reason: str = ""
+
+
+def denied_by(refusal: Refusal, facts: Facts) -> Facts:
+    """The facts of a refused statement, which name the rule that refuses it."""
+    if not refusal.rule:
+        return facts
+    effect = PolicyEffect(refusal.rule, "deny", refusal.table, refusal.column)
+    return replace(facts, effects=(effect,))
 
 
 @dataclass(frozen=True, slots=True)

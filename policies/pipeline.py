@@ -21,6 +21,7 @@ from policies.decision import (
     Plan,
     PolicyEffect,
     Price,
+    denied_by,
 )
 from policies.envelope import Cover, enclose
 from policies.explaining import explain
@@ -254,7 +255,7 @@ def _facts_after(facts: Facts, statement: Statement) -> Facts:
         if id(use.relation.node) in statement.fences:
             effects[PolicyEffect("fence", "fence", use.view.name)] = None
     if statement.cap is not None:
-        effects[PolicyEffect("budget.rows", "cap", "")] = None
+        effects[PolicyEffect(statement.budget.rule("rows"), "cap", "")] = None
     views = {use.view.name: use.view for use in statement.uses}
     return replace(
         facts,
@@ -295,9 +296,7 @@ def _hints(statement: Statement) -> dict[str, str]:
 
 
 def _deny(refusal: Refusal, facts: Facts, snapshot: Snapshot) -> Deny:
-    if refusal.rule:
-        denied = PolicyEffect(refusal.rule, "deny", refusal.table, refusal.column)
-        facts = replace(facts, effects=(denied,))
+    facts = denied_by(refusal, facts)
     return Deny(
         reason=refusal.reason,
         message=refusal.message,

@@ -12,7 +12,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 
 from policies.catalog import FIRST_NORMAL_OID
-from policies.decision import Decision, Deny, Facts, Mode, Plan
+from policies.decision import Decision, Deny, Facts, Mode, Plan, denied_by
 from policies.named import parameter_types
 from policies.pipeline import Snapshot, decide
 from policies.price import Estimate, Unknown, judge
@@ -153,16 +153,26 @@ class Engine:
             return None
         allowed, seconds = over
         period = {1: "second", 60: "minute", 3600: "hour"}[allowed.seconds]
-        hint = f"wait {math.ceil(seconds)} seconds"
+        wait = math.ceil(seconds)
+        hint = f"wait {wait} second{'s' if wait > 1 else ''}"
         if count > allowed.count:
             hint = f"send at most {allowed.count} statements in one text"
-        return Deny(
-            reason=RATE_LIMITED,
-            message=f"too many statements: your login may send {allowed.count} per {period}",
-            hint=f"{hint}; or have {allowed.rule} raised in the rules",
-            facts=facts,
-            policy_version=self._snapshot.version,
+        refusal = Refusal(
+            RATE_LIMITED,
+            f"too many statements: your login may send {allowed.count} per {period}",
+            f"{hint}; or have {allowed.rule} raised in the rules",
             rule=allowed.rule,
+        )
+        return self._denied(refusal, facts)
+
+    def _denied(self, refusal: Refusal, facts: Facts) -> Deny:
+        return Deny(
+            reason=refusal.reason,
+            message=refusal.message,
+            hint=refusal.hint,
+            facts=denied_by(refusal, facts),
+            policy_version=self._snapshot.version,
+            rule=refusal.rule,
         )
 
     def price(self, plan: Plan, types: Sequence[int], wake: Wake) -> Deny | bool:
@@ -178,17 +188,9 @@ class Engine:
         refusal = judge(plan.price, found)
         if refusal is None:
             return True
-        hint = refusal.hint
         if isinstance(found, Unknown):
-            hint = plan.hints.get(found.sqlstate, hint)
-        return Deny(
-            reason=refusal.reason,
-            message=refusal.message,
-            hint=hint,
-            facts=plan.facts,
-            policy_version=self._snapshot.version,
-            rule=refusal.rule,
-        )
+            refusal.hint = plan.hints.get(found.sqlstate, refusal.hint)
+        return self._denied(refusal, plan.facts)
 
     def parameter_types(self, subject: Subject, oids: Sequence[int]) -> Deny | None:
         """The refusal for a Parse that declares parameters of types the subject does not see.

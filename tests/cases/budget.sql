@@ -245,3 +245,16 @@ SELECT a FROM big AS b(a, c) WHERE a = 5
 SELECT x FROM big WHERE made::text LIKE '2026%' AND id > 0
 >> SELECT x FROM (SELECT r."id", NULL::text AS "mail", r."x", r."other", r."made" FROM "public"."big" r) AS "big" WHERE made::text LIKE '2026%' AND id > 0
 >> LIMIT 101
+
+--# the ends of an index are read without the rest as ray
+SELECT max(id), min(made) FROM big
+>> SELECT pg_catalog.max(id), pg_catalog.min(made) FROM (SELECT r."id", NULL::text AS "mail", r."x", r."other", r."made" FROM "public"."big" r) AS "big"
+>> LIMIT 101
+
+--# but not those of a column without one as ray
+SELECT max(other) FROM big
+!! QUERY_TOO_BROAD "big" is large and the statement has no condition on an indexed column of it 
+
+--# nor when rows are counted with them as ray
+SELECT max(id), count(*) FROM big
+!! QUERY_TOO_BROAD "big" is large and the statement has no condition on an indexed column of it 

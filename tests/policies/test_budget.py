@@ -115,6 +115,13 @@ def test_a_chain_of_unions_is_measured_without_recursion() -> None:
     assert deny.reason.code in ("COMPLEXITY_EXCEEDED", "TOO_COMPLEX") and not deny.fault
 
 
+def test_a_row_cap_names_the_rule_it_comes_from() -> None:
+    decision = ask("SELECT id FROM s", "bob")
+    assert isinstance(decision, Allow)
+    (cap,) = (e for e in decision.statements[0].facts.effects if e.effect == "cap")
+    assert cap.rule == "roles.counter.budget.rows"
+
+
 def test_the_step_alone() -> None:
     kind, node = parse_one("SELECT 1, 2")
     who = subject("ray")

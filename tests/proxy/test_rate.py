@@ -149,6 +149,7 @@ subjects: [{login: a, roles: [r]}, {login: both, roles: [more, r]}]
     assert refused.message == "too many statements: your login may send 3 per minute"
     rule = "roles.r.budget.rate.per_minute"
     assert refused.hint == f"wait 20 seconds; or have {rule} raised in the rules"
-    assert refused.rule == rule and refused.facts is facts
+    assert refused.rule == rule and refused.facts.operation == "select"
+    assert [(effect.rule, effect.effect) for effect in refused.facts.effects] == [(rule, "deny")]
     many = engine.spend(subject, 4, facts)
     assert many is not None and many.hint.startswith("send at most 3 statements in one text; or")
