@@ -10,7 +10,7 @@ export PIP_CONSTRAINT := constraints.txt
 export PIP_BUILD_CONSTRAINT := constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test lint bench oracle worlds clean
+.PHONY: help demo test lint bench oracle worlds mutation fuzz clean
 
 help:
 	@echo 'make demo    sample database, proxy and a guided tour (ARGS=--once: tour only)'
@@ -19,6 +19,8 @@ help:
 	@echo 'make bench   decision and throughput benchmarks (ARGS: options for the benchmark)'
 	@echo 'make oracle  20,000 statements against the reference (ARGS="--seed 7 --count 2000")'
 	@echo 'make worlds  every attack under every table size and planner setting (ARGS: --only WORDS)'
+	@echo 'make mutation  takes every control away in turn: a test must fail (ARGS: words of names)'
+	@echo 'make fuzz    random statements, messages and rules files (ARGS="--seed 7 --seconds 600")'
 	@echo 'make clean   remove the virtual environment and caches'
 
 demo: $(VENV)/ready-demo
@@ -41,6 +43,12 @@ oracle: $(VENV)/ready-dev
 
 worlds: $(VENV)/ready-dev
 	$(BIN)/python -m tests.attacks.all_worlds $(ARGS)
+
+mutation: $(VENV)/ready-dev
+	$(BIN)/python -m tests.mutation.run $(ARGS)
+
+fuzz: $(VENV)/ready-dev
+	$(BIN)/python -m tests.fuzz.run $(ARGS)
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -245,3 +245,7 @@ SELECT to_tsvector('english'::regconfig, a) FROM t
 SELECT COALESCE('16390', 'english'::regconfig)
 >> SELECT COALESCE('16390', 'english'::regconfig::pg_catalog.oid)
 >> LIMIT 101
+
+--# a kind of expression nobody thought of
+SELECT xmlelement(name a, id) FROM s
+!! UNSUPPORTED_SYNTAX this kind of expression is not supported: XmlExpr 

@@ -214,3 +214,7 @@ SELECT (information_schema._pg_expandarray('{4,5}'::int2[])).n
 --# nothing else of information_schema
 SELECT information_schema._pg_index_position(1, 1::int2)
 !! FUNCTION_NOT_ALLOWED function information_schema._pg_index_position is not allowed
+
+--# arrays of look-up types are not made of rows
+SELECT x::regclass[] FROM s
+!! TYPE_NOT_ALLOWED arrays of regclass are not supported here

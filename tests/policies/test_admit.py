@@ -7,7 +7,24 @@ import sys
 
 import pytest
 
+from policies.reasons import Refusal
+from policies.steps.admit import MAX_CHAIN, SHORT, admit
 from tests.policies.lab import ask, refused
+
+
+@pytest.mark.parametrize("name", ["()", "[]"])
+def test_nesting_is_bounded_before_any_parser(name: str) -> None:
+    """The parsers have limits of their own, which stand behind this one."""
+    deep = name[0] * 250 + " " * SHORT + name[1] * 250
+    with pytest.raises(Refusal):
+        admit(f"SELECT {deep}".encode())
+    admit(f"SELECT {name[0] * 150} {' ' * SHORT} {name[1] * 150}".encode())
+
+
+def test_chains_of_operators_are_bounded_before_any_parser() -> None:
+    with pytest.raises(Refusal):
+        admit(b"SELECT 1" + b" + 1" * (MAX_CHAIN + 1))
+    admit(b"SELECT 1" + b" + 1" * (MAX_CHAIN - 10))
 
 
 @pytest.mark.parametrize(

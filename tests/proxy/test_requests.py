@@ -278,6 +278,7 @@ def test_a_refused_long_bind_is_dropped_whole() -> None:
 
 
 MALFORMED = [
+    b"H\0\0\0\5x",
     b"Q\0\0\0\4", b"Q\0\0\0\x0cSELECT 1", b"P\0\0\0\4", b"P\0\0\0\6s\0", b"P\0\0\0\x0bs\0x\0\0\1\0",
     b"P\0\0\0\x09s\0x\0\0", b"P\0\0\0\x0bs\0x\0\0\0\0", b"B\0\0\0\6\0s", b"E\0\0\0\4",
     b"D\0\0\0\4", b"D\0\0\0\6X\0", b"C\0\0\0\6X\0", b"C\0\0\0\5S",

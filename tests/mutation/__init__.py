@@ -1,0 +1,1 @@
+"""Every control is taken away in turn, and named tests must notice."""
