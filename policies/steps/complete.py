@@ -4,6 +4,8 @@
 
 PostgreSQL lets columns be left out that depend on a grouped primary key, but knows of no key behind
 a derived table (42803). A dependent column does not change the groups, so naming it is no change.
+A column of a type that cannot be compared, as json, cannot be named there: such a statement is
+refused with what to write instead.
 """
 
 from __future__ import annotations
@@ -12,11 +14,16 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from policies import grammar
+from policies.functions import AGGREGATES
 from policies.grammar import Node
+from policies.lookups import called
+from policies.reasons import UNSUPPORTED_SYNTAX, Refusal
 from policies.sql import identifier
 from policies.statement import Edit, Statement
 from policies.views import PolicyView
 
+# Built-in types without an operator class to group by (manual, chapters 8.8, 8.13 and 8.14).
+_INCOMPARABLE = frozenset("box circle json jsonpath line lseg path point polygon xml".split())
 _USING = ("targetList", "havingClause", "sortClause", "windowClause", "distinctClause")
 
 
@@ -28,9 +35,31 @@ def complete(statement: Statement) -> None:
             continue
         extra = dependent(select, views)
         if extra:
+            _check_comparable(extra, select, views, statement)
             place = select["groupClause"][0]["ColumnRef"].get("location", 0) - statement.offset
             named = "".join(f"{identifier(alias)}.{identifier(name)}, " for alias, name in extra)
             statement.edits.append(Edit(place, place, named))
+
+
+def _check_comparable(
+    extra: list[tuple[str, str]],
+    select: Node,
+    views: Mapping[int, PolicyView],
+    statement: Statement,
+) -> None:
+    sources = dict(_sources(select.get("fromClause", [])))
+    for alias, name in extra:
+        column = views[id(sources[alias])].relation.column(name)
+        if column is None or column.type.removesuffix("[]") not in _INCOMPARABLE:
+            continue
+        written = f"{alias}.{name}"
+        newer = statement.catalog.server_version >= 160000
+        raise Refusal(
+            UNSUPPORTED_SYNTAX,
+            f"{written} cannot be left out of GROUP BY here: its type {column.type} has no equality",
+            f"write any_value({written})" if newer else f"write (array_agg({written}))[1]",
+            column=name,
+        )
 
 
 def dependent(select: Node, views: Mapping[int, PolicyView]) -> list[tuple[str, str]]:
@@ -74,10 +103,28 @@ def _sources(items: list[Node]) -> Iterator[tuple[str, Node | None]]:
             yield alias, None
 
 
+def _outside_aggregates(parts: list[Any]) -> Iterator[tuple[str, Any]]:
+    """As grammar.walk, but for what aggregates are computed from, which needs no group. In a
+    subquery it may: there an aggregate of both its and our columns is its own."""
+    pending = [(part, False) for part in parts]
+    while pending:
+        item, inner = pending.pop()
+        if isinstance(item, list):
+            pending.extend((part, inner) for part in item)
+        elif isinstance(item, dict):
+            for key, value in item.items():
+                yield key, value
+                if inner or key != "FuncCall" or not _is_aggregate(value):
+                    pending.append((value, inner or key == "SubLink"))
+
+
+def _is_aggregate(call: Node) -> bool:
+    return called(call) in AGGREGATES and "over" not in call and not call.get("agg_within_group")
+
+
 def _used(select: Node, alias: str, view: PolicyView, *, alone: bool) -> Iterator[str]:
     """Columns of the view that the SELECT uses outside FROM, WHERE and GROUP BY."""
-    parts: list[Any] = [select[key] for key in _USING if key in select]
-    for key, column in grammar.walk(parts):
+    for key, column in _outside_aggregates([select[key] for key in _USING if key in select]):
         if key != "ColumnRef":
             continue
         names = grammar.names(column["fields"])

@@ -32,3 +32,13 @@ SELECT x.id FROM t AS x (id) GROUP BY x.id
 SELECT t.id, t.a FROM t GROUP BY ROLLUP (t.id)
 >> SELECT t.id, t.a FROM (SELECT r."id", r."org", r."a", NULL::text AS "mail", r."n", r."mood" FROM "public"."t" r WHERE r."org" = '1') AS "t" GROUP BY ROLLUP (t.id)
 >> LIMIT 101
+
+--# what aggregates are computed from needs no group, what windows are does
+SELECT t.id, max(t.a), sum(t.n) FILTER (WHERE t.n > 1), max(t.mood) OVER () FROM t GROUP BY t.id
+>> SELECT t.id, pg_catalog.max(t.a), pg_catalog.sum(t.n) FILTER (WHERE t.n > 1), pg_catalog.max(t.mood) OVER () FROM (SELECT r."id", r."org", r."a", NULL::text AS "mail", r."n", r."mood" FROM "public"."t" r WHERE r."org" = '1') AS "t" GROUP BY "t"."mood", t.id
+>> LIMIT 101
+
+--# nor does a subquery's aggregate of both its columns and ours spare them
+SELECT t.id, (SELECT max(s.id + t.n) FROM s) FROM t GROUP BY t.id
+>> SELECT t.id, (SELECT pg_catalog.max(s.id + t.n) FROM (SELECT r."id", r."x" FROM "public"."s" r) AS "s") FROM (SELECT r."id", r."org", r."a", NULL::text AS "mail", r."n", r."mood" FROM "public"."t" r WHERE r."org" = '1') AS "t" GROUP BY "t"."n", t.id
+>> LIMIT 101
