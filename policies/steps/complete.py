@@ -52,11 +52,11 @@ def _check_comparable(
         column = views[id(sources[alias])].relation.column(name)
         if column is None or column.type.removesuffix("[]") not in _INCOMPARABLE:
             continue
-        written = f"{alias}.{name}"
+        written, kind = f"{alias}.{name}", column.type
         newer = statement.catalog.server_version >= 160000
         raise Refusal(
             UNSUPPORTED_SYNTAX,
-            f"{written} cannot be left out of GROUP BY here: its type {column.type} has no equality",
+            f"{written} cannot be left out of GROUP BY here: its type {kind} has no equality",
             f"write any_value({written})" if newer else f"write (array_agg({written}))[1]",
             column=name,
         )

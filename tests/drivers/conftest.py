@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from proxy.testing import PostgresServer, RunningProxy
+from tests.drivers.market import TENANTS
 
 HERE = Path(__file__).parent
 USERS = {"acme": "pass word/1", "bolt": "two"}  # a password that must be quoted in a URL
@@ -40,6 +41,20 @@ def dsn(shop: RunningProxy) -> str:
 def other_dsn(shop: RunningProxy) -> str:
     """Where tenant 2 connects."""
     return shop.dsn("bolt")
+
+
+@pytest.fixture(scope="session")
+def market(postgres: PostgresServer) -> Iterator[tuple[RunningProxy, str]]:
+    """The proxy before the market, and where its owner connects."""
+    owner = postgres.create_database("market")
+    postgres.execute("market", "DROP ROLE IF EXISTS market_app", HERE / "market.sql")
+    rules, upstream = (HERE / "market.yaml").read_text(), postgres.dsn("market", "market_app")
+    with RunningProxy(
+        rules=rules, users={login: login for login in TENANTS}, upstream=upstream
+    ) as p:
+        yield p, owner
+    postgres.drop_database("market")
+    postgres.execute("postgres", "DROP ROLE market_app")
 
 
 def plain_environment() -> dict[str, str]:

@@ -10,32 +10,17 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from proxy.testing import PostgresServer, RunningProxy
+from proxy.testing import RunningProxy
 from tests.drivers.conftest import HERE, plain_environment
 from tests.drivers.market import TENANTS, expected, leaks
 
 NODE = HERE / "node"
 ORMS = ("drizzle", "typeorm", "prisma")
-
-
-@pytest.fixture(scope="module")
-def market(postgres: PostgresServer) -> Iterator[tuple[RunningProxy, str]]:
-    """The proxy before the market, and where its owner connects."""
-    owner = postgres.create_database("market")
-    postgres.execute("market", "DROP ROLE IF EXISTS market_app", HERE / "market.sql")
-    rules, upstream = (HERE / "market.yaml").read_text(), postgres.dsn("market", "market_app")
-    with RunningProxy(
-        rules=rules, users={login: login for login in TENANTS}, upstream=upstream
-    ) as p:
-        yield p, owner
-    postgres.drop_database("market")
-    postgres.execute("postgres", "DROP ROLE market_app")
 
 
 def project(request: pytest.FixtureRequest, orm: str) -> Path:
