@@ -10,8 +10,10 @@ from collections.abc import Iterator
 import pytest
 
 from benchmarks import corpora
-from benchmarks.fidelity import Count, accepted, count, empty_catalog
+from benchmarks.fidelity import HASH_KEY, Count, accepted, count, empty_catalog
 from policies.catalog import Catalog
+from policies.decision import Deny
+from policies.pipeline import Snapshot, decide
 from proxy.introspect import read_catalog
 from proxy.testing import EmbeddedPostgres
 
@@ -60,6 +62,22 @@ def test_nothing_changes_silently_and_little_is_refused(corpus: str, system: Cat
 def test_benchmark_queries_all_pass(corpus: str, system: Catalog) -> None:
     result = counted(corpus, system)
     assert result.passed == result.total, result.examples
+
+
+@pytest.mark.parametrize(
+    "form", ["PREPARE one AS {}", "DECLARE one CURSOR FOR {}", "COPY ({}\n) TO STDOUT"]
+)
+@pytest.mark.parametrize("corpus", ["tpch", "tpcds", "job"])
+def test_a_query_inside_another_statement_passes_as_well(
+    corpus: str, form: str, system: Catalog
+) -> None:
+    if not corpora.available(corpus):
+        pytest.skip(f"no {corpus} corpus in {corpora.DIRECTORY}")
+    texts = [text.strip().rstrip(";") for text in corpora.selects(corpus)][::3]
+    rules, catalog = corpora.permissive(texts, system)
+    snapshot = Snapshot(rules, catalog, HASH_KEY, "fidelity")
+    decisions = [decide(form.format(text).encode(), corpora.SUBJECT, snapshot) for text in texts]
+    assert [d.message for d in decisions if isinstance(d, Deny)] == []
 
 
 @pytest.mark.parametrize(("corpus", "most"), [("orm", 0.1), ("clients", 0.3)])
