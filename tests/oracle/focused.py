@@ -13,8 +13,9 @@ from tests.oracle.sources import From, Query
 from tests.oracle.targets import WHOLE_ROWS
 
 _WEIGHTS = {
-    "compare": 38, "missing": 9, "null": 5, "in": 9, "between": 6, "like": 9, "distinct": 4,
-    "relying": 10, "bool": 4, "json": 4, "array": 4, "not": 4, "both": 6, "rows": 2, "subquery": 5,
+    "compare": 34, "key": 18, "missing": 9, "null": 5, "in": 9, "between": 6, "like": 9,
+    "distinct": 4, "relying": 10, "bool": 4, "json": 4, "array": 4, "not": 4, "both": 6,
+    "rows": 2, "subquery": 5,
 }  # fmt: skip
 _RELATED = {"num": "int", "time": "date", "text": "status"}  # a value of the second is of the first
 
@@ -68,6 +69,18 @@ class Focused(Grammar):
             return self._if_compare(scope, depth)
         source = sources[-1] if self.chance(0.7) else self.pick(sources)
         return f"{source.alias}.{self.pick(source.key)} IS {self.pick(('', '', 'NOT '))}NULL"
+
+    def _if_key(self, scope: Scope, depth: int) -> str:
+        """The one row of a key."""
+        sources = [s for s in scope.sources if s.primary]
+        if not sources:
+            return self._if_compare(scope, depth)
+        source = self.pick(sources)
+        kinds = {column.name: column.kind for column in source.columns}
+        return " AND ".join(
+            f"{source.alias}.{name} = {self.constant(kinds[name], plain=True)}"
+            for name in source.key
+        )
 
     def parameter(self, kind: str) -> str:
         """A parameter, sometimes one whose type another place has told."""
