@@ -23,6 +23,8 @@ from tests.oracle.captured import CORPORA, Application, groups
 from tests.oracle.run import Finding, Report, generated, run
 from tests.oracle.world import world
 
+SMALLER = 3  # differences of each report that are made smaller
+
 
 def main() -> int:
     """Parse the arguments, run, print; the exit status."""
@@ -58,14 +60,14 @@ def _reports(server: PostgresServer, arguments: argparse.Namespace) -> Iterator[
     if arguments.count:
         with world(server, design(seed)) as made:
             statements = generated(seed, arguments.count, arguments.start)
-            yield run("generated", made, statements, _say)
+            yield run("generated", made, statements, _say, smaller=SMALLER)
     if arguments.start or not all(corpora.available(n, arguments.corpora) for n in CORPORA):
         return
     for group in groups(arguments.corpora):
         application = Application(group, server)
         with world(server, application.design(seed)) as made:
             # one at a time: some of them lock rows, or take what is not locked
-            yield run(group.name, made, application.statements(seed), _say, workers=1)
+            yield run(group.name, made, application.statements(seed), _say, 1, SMALLER)
 
 
 def _show(title: str, findings: Iterable[Finding], most: int) -> None:

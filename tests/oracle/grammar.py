@@ -34,7 +34,7 @@ class Statement:
     @property
     def reference(self) -> str:
         """ONLY says nothing before a view, so there a view of its own stands for it."""
-        return self.sql.replace("ONLY documents AS", "documents_only AS")
+        return re.sub(r"ONLY (public\.)?documents\b", "documents_only", self.sql)
 
 
 class Grammar(Targets, Sources):

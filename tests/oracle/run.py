@@ -5,16 +5,16 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tests.oracle.answers import Answer, Tally, judge
 from tests.oracle.exchange import Form, Sides, form_of
 from tests.oracle.grammar import Statement
-from tests.oracle.statements import statement
+from tests.oracle.shrink import shrink
+from tests.oracle.statements import renumbered, statement
 from tests.oracle.world import World
 
 WORKERS = 3
-_SHOWN = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +72,10 @@ def run(
     statements: Iterable[tuple[int, Statement]],
     say: Callable[[str], None] = lambda _: None,
     workers: int = WORKERS,
+    smaller: int = 0,
 ) -> Report:
-    """Put every statement to the world; a few connections at a time."""
+    """Put every statement to the world; a few connections at a time. `smaller`: how many of the
+    differences are made smaller and said."""
     report = Report(name)
     source, lock, begun = iter(statements), threading.Lock(), time.monotonic()
     trouble: list[BaseException] = []
@@ -107,7 +109,33 @@ def run(
     report.seconds = time.monotonic() - begun
     if trouble:
         raise trouble[0]
+    for finding in report.differences[:smaller]:
+        say(f"smaller: {_smaller(world, finding)}")
     return report
+
+
+def _smaller(world: World, finding: Finding) -> Finding:
+    """The least statement that still differs; the same one when its order is what differs."""
+    sides = Sides(world)
+    words = ""
+
+    def caught(text: str) -> bool:
+        nonlocal words
+        sql, parameters = renumbered(text, finding.statement.parameters)
+        answers = sides.ask(
+            replace(finding.statement, sql=sql, parameters=parameters), finding.form
+        )
+        found = judge(answers[0], answers[1], answers[2], None, Tally(), sql)
+        words = found or words
+        return bool(found)
+
+    if not caught(finding.statement.sql):
+        return finding
+    sql, parameters = renumbered(
+        shrink(finding.statement.sql, caught), finding.statement.parameters
+    )
+    sides.close()
+    return Finding(replace(finding.statement, sql=sql, parameters=parameters), finding.form, words)
 
 
 def _note(report: Report, statement: Statement, form: Form, answers: list[Answer]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from tests.oracle.focused import Focused
 from tests.oracle.grammar import Grammar, Parameter, Statement
@@ -14,11 +15,11 @@ def statement(seed: int, number: int) -> Statement:
     kind = Focused if number % 5 in (1, 3) else Grammar
     grammar = kind(f"{seed}/{number}", parametrised=number % 3 == 0)
     made = grammar.query(Scope(), 2, top=True)
-    sql, parameters = _renumbered(made.sql, grammar.parameters)
+    sql, parameters = renumbered(made.sql, grammar.parameters)
     return Statement(f"{seed}/{number}", sql, parameters, made.order)
 
 
-def _renumbered(sql: str, parameters: list[Parameter]) -> tuple[str, tuple[Parameter, ...]]:
+def renumbered(sql: str, parameters: Sequence[Parameter]) -> tuple[str, tuple[Parameter, ...]]:
     """The statement with the numbers of its parameters closed up: some were thrown away."""
     used = sorted({int(found) for found in re.findall(r"\$(\d+)", sql)})
     numbers = {old: new for new, old in enumerate(used, 1)}
