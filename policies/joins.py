@@ -5,7 +5,7 @@
 Looked at are the relations of one SELECT together with those of the subqueries in its conditions
 and results. Each must be reached from the entity over equalities of columns, and those at the
 entity itself must be listed ones. What cannot be followed, as a join with a derived table that
-reads relations, is refused.
+reads relations or a set operation with others, is refused.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from policies.statement import Statement
 from policies.views import PolicyView
 
 _OPEN: frozenset[str] = frozenset()
+_SET_OPERATIONS = ("SETOP_UNION", "SETOP_INTERSECT", "SETOP_EXCEPT")
 
 
 def check_joins(statement: Statement) -> None:
@@ -89,11 +90,22 @@ class _Combined:
                 self._pending.append(query["ctequery"]["SelectStmt"])
             elif key == "RangeSubselect":
                 self._pending.append(query["subquery"]["SelectStmt"])
+        for _, query in grammar.walk({"SelectStmt": self._root}):
+            if isinstance(query, dict) and query.get("op") in _SET_OPERATIONS:
+                self._set_operation(query)
         for select in self._pending:
             for arm in _arms(select):
                 level = _Level()
                 self._gather(arm, level, None)
                 self._verify(level)
+
+    def _set_operation(self, query: Node) -> None:
+        """INTERSECT joins, and so does UNION with a GROUP BY around it: the arms are one thing."""
+        arms = self._inside(query["larg"]), self._inside(query["rarg"])
+        for own, others in (arms, arms[::-1]):
+            for name in own & self._listed.keys():
+                if others - {name}:
+                    raise self._refusal(name, min(others - {name}))
 
     # What stands on one level.
 
@@ -231,7 +243,7 @@ class _Combined:
         return Refusal(
             RELATION_NOT_ALLOWED,
             f'"{name}" may not be combined with "{other}" in this way',
-            f"{through}; derived tables and subqueries count too",
+            f"{through}; derived tables, subqueries and set operations count too",
             table=name,
             rule=f"entities.{name}.joins",
         )

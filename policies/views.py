@@ -66,7 +66,8 @@ class PolicyView:
     @property
     def whole(self) -> bool:
         """Whether it shows every row and column as they are."""
-        return not self.conditions and not self.effects and bool(self.capabilities)
+        own = not (self.conditions or self.effects or self.source)
+        return own and bool(self.capabilities)
 
     @property
     def scoped(self) -> bool:

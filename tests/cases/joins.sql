@@ -116,11 +116,16 @@ SELECT l.id FROM lines l, generate_series(1, 2) g, (VALUES (1)) v(x)
 >> SELECT l.id FROM (SELECT r."id", r."s_id" FROM "public"."lines" r) l, pg_catalog.generate_series(1, 2) g, (VALUES (1)) v(x)
 >> LIMIT 101
 
---# set operations do not combine
+--# set operations of the same entity
+--# as kim
+SELECT id FROM lines EXCEPT SELECT s_id FROM lines
+>> SELECT id FROM (SELECT r."id", r."s_id" FROM "public"."lines" r) AS "lines" EXCEPT SELECT s_id FROM (SELECT r."id", r."s_id" FROM "public"."lines" r) AS "lines"
+>> LIMIT 101
+
+--# and of others, which join like INTERSECT or can be made to
 --# as kim
 SELECT id FROM lines UNION SELECT id FROM s
->> SELECT id FROM (SELECT r."id", r."s_id" FROM "public"."lines" r) AS "lines" UNION SELECT id FROM (SELECT r."id", r."x" FROM "public"."s" r) AS "s"
->> LIMIT 101
+!! RELATION_NOT_ALLOWED "lines" may not be combined with "s" in this way 
 
 --# alone it is read
 --# as kim
@@ -178,4 +183,20 @@ SELECT l.id FROM lines l JOIN s ON s.id = l.s_id AND EXISTS (SELECT FROM own)
 --# two such queries in WITH
 --# as kim
 WITH a AS (SELECT id FROM lines), b AS (SELECT id FROM a) SELECT 1 FROM b, s
-!! RELATION_NOT_ALLOWED "lines" may not be combined with "s" in this way
+!! RELATION_NOT_ALLOWED "lines" may not be combined with "s" in this way 
+
+--# in a derived table that counts
+--# as kim
+SELECT id FROM (SELECT id FROM s UNION ALL SELECT s_id FROM lines) x GROUP BY id HAVING count(*) > 1
+!! RELATION_NOT_ALLOWED "lines" may not be combined with "s" in this way 
+
+--# over a WITH query
+--# as kim
+WITH w AS (SELECT s_id FROM lines) SELECT id FROM s INTERSECT SELECT s_id FROM w
+!! RELATION_NOT_ALLOWED "lines" may not be combined with "s" in this way 
+
+--# LEAST is none
+--# as kim
+SELECT least(id, 2) FROM lines
+>> SELECT least(id, 2) FROM (SELECT r."id", r."s_id" FROM "public"."lines" r) AS "lines"
+>> LIMIT 101
