@@ -135,7 +135,10 @@ class Estimates:
                 self._dsn,
                 timeout=SECONDS,
                 statement_cache_size=0,
+                # a text means here what it means in clients' sessions, and may do no more
                 server_settings={
+                    "standard_conforming_strings": "on",
+                    "client_encoding": "UTF8",
                     "application_name": "querywarden estimates",
                     "default_transaction_read_only": "on",
                     "plan_cache_mode": "force_generic_plan",

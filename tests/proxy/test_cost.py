@@ -315,6 +315,20 @@ async def test_an_estimate_of_an_older_snapshot_is_not_kept(database: str) -> No
     await estimates.close()
 
 
+async def test_a_text_means_what_it_was_proven_to_mean(database: str) -> None:
+    """With the setting off the literal would go on and its end would be a statement."""
+    async with asyncio.timeout(20):
+        admin = await asyncpg.connect(database)
+        await admin.execute("ALTER DATABASE cost_test SET standard_conforming_strings = off")
+        estimates = Estimates(database)
+        found = await answer(estimates, rb"SELECT 'a\', '; CREATE TABLE slipped (); --'")
+        assert isinstance(found, Estimate)
+        assert await admin.fetchval("SELECT to_regclass('slipped')") is None
+        await estimates.close()
+        await admin.execute("ALTER DATABASE cost_test RESET standard_conforming_strings")
+        await admin.close()
+
+
 async def test_explain_leaves_nothing_behind(database: str) -> None:
     connection = await asyncpg.connect(database)
     with pytest.raises(asyncpg.UndefinedColumnError):
