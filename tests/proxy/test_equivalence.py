@@ -75,10 +75,14 @@ def cut(raw: bytes, places: Iterable[int]) -> list[bytes]:
 
 
 def with_proxy(
-    turns: list[bytes], delays: list[int], cuts: list[int], engine: TableEngine
+    turns: list[bytes],
+    delays: list[int],
+    cuts: list[int],
+    engine: TableEngine,
+    server: ModelServer | None = None,
 ) -> tuple[bytes, Conversation, list[bytes]]:
     """What the client hears. `delays`: how many of the upstream's answers lag behind."""
-    talk, server = Conversation(engine), ModelServer()
+    talk, server = Conversation(engine), server or ModelServer()
     heard, texts = b"", []
     answers: list[bytes] = []
 
