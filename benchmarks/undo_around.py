@@ -1,13 +1,14 @@
-"""Does a rewritten COPY or EXPLAIN still say what the original said? An independent answer.
+"""Does a rewritten COPY, EXPLAIN, PREPARE or DECLARE still say what the original said?
 
-The query inside is compared by `benchmarks.undo`. Around it may differ: COPY of a table is the COPY
-of a SELECT of plain columns from that table alone, and COPY options may be spelled anew. Knows
-nothing of the rewriter.
+An independent answer. The query inside is compared by `benchmarks.undo`. Around it may differ: COPY
+of a table is the COPY of a SELECT of plain columns from that table alone, and COPY options may be
+spelled anew. A cursor has no row beyond the cap. Knows nothing of the rewriter.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import postgast
@@ -26,7 +27,13 @@ def difference(original: str, rewritten: str, expected: Expected) -> str:
     if kind == "select_stmt":
         return between(before.select_stmt, after.select_stmt, expected)
     if kind == "explain_stmt":
-        return _explained(before.explain_stmt, after.explain_stmt, expected)
+        return _around(before.explain_stmt, after.explain_stmt, expected)
+    if kind == "prepare_stmt":
+        return _around(before.prepare_stmt, after.prepare_stmt, expected)
+    if kind == "declare_cursor_stmt":
+        if expected.cap is not None:
+            expected = replace(expected, cap=expected.cap - 1)
+        return _around(before.declare_cursor_stmt, after.declare_cursor_stmt, expected)
     if kind == "copy_stmt":
         return _copied(before.copy_stmt, after.copy_stmt, expected)
     return f"a kind of statement that is not known: {kind}"
@@ -37,13 +44,13 @@ def _statement(text: str) -> Message:
     return statements[0].stmt if len(statements) == 1 else postgast.pg_query_pb2.Node()
 
 
-def _explained(before: Message, after: Message, expected: Expected) -> str:
+def _around(before: Message, after: Message, expected: Expected) -> str:
     if {side.query.WhichOneof("node") for side in (before, after)} != {"select_stmt"}:
-        return "explain: not of a query"
+        return "around: not a query"
     found = between(before.query.select_stmt, after.query.select_stmt, expected)
     before.ClearField("query")
     after.ClearField("query")
-    return found or ("" if equal(before, after) else "explain: other options")
+    return found or ("" if equal(before, after) else "around: other words")
 
 
 def _copied(before: Message, after: Message, expected: Expected) -> str:

@@ -29,6 +29,9 @@ SAME = [
     ("COPY (SELECT 1) TO STDOUT (FORMAT text, HEADER 0)", "COPY (SELECT 1) TO STDOUT"),
     ("EXPLAIN (ANALYZE, FORMAT json) SELECT id FROM orders",
      f"EXPLAIN (ANALYZE, FORMAT 'json') SELECT id FROM {VIEW} orders"),
+    ("PREPARE p (int) AS SELECT id FROM orders",
+     f"PREPARE p (int) AS SELECT id FROM {VIEW} orders"),
+    ("DECLARE c CURSOR FOR TABLE orders", f'DECLARE "c" CURSOR FOR SELECT * FROM {VIEW} orders'),
 ]  # fmt: skip
 
 OTHER = [
@@ -52,6 +55,11 @@ OTHER = [
     ("EXPLAIN SELECT 1", "EXPLAIN SELECT 2"),
     ("EXPLAIN SELECT 1", "EXPLAIN ANALYZE SELECT 1"),
     ("EXPLAIN SELECT 1", "SELECT 1"),
+    ("PREPARE p AS SELECT 1", "PREPARE q AS SELECT 1"),
+    ("PREPARE p (int) AS SELECT 1", "PREPARE p (text) AS SELECT 1"),
+    ("PREPARE p AS SELECT 1", "PREPARE p AS DELETE FROM orders"),
+    ("DECLARE c CURSOR FOR SELECT 1", "DECLARE c CURSOR WITH HOLD FOR SELECT 1"),
+    ("DECLARE c CURSOR FOR SELECT 1", "DECLARE c CURSOR FOR SELECT 2"),
     ("BEGIN", "BEGIN"),
 ]  # fmt: skip
 
@@ -78,3 +86,18 @@ def test_a_cap_must_be_there(text: str) -> None:
     assert difference(text, rewritten, Expected(100, is_any)) == ""
     assert difference(text, rewritten.replace("101", "102"), Expected(100, is_any)) != ""
     assert difference(text, rewritten, Expected(None, is_any)) != ""
+
+
+@pytest.mark.parametrize(
+    ("text", "most"),
+    [("PREPARE p AS SELECT 1", 101), ("DECLARE c CURSOR FOR TABLE s", 100),
+     ("DECLARE c CURSOR FOR TABLE s LIMIT 200", 100), ("PREPARE p AS SELECT 1 LIMIT $1", 101)],
+)  # fmt: skip
+def test_a_cursor_has_no_row_too_many(text: str, most: int) -> None:
+    decision = ask(text)
+    assert isinstance(decision, Allow)
+    rewritten = decision.text.decode()
+    expected = Expected(100, lambda *_: True)
+    assert difference(text, rewritten, expected) == ""
+    more = rewritten.replace(str(most), str(most + 1))
+    assert more != rewritten and difference(text, more, expected) != ""

@@ -107,6 +107,7 @@ class NamedServer(ModelServer):
         return [*([COLUMNS] if self.simple else []), *super()._run(portal, limit)]
 
     def _bind(self, message: Bind) -> None:
+        self._read(self._statement(message.statement))
         if message.portal in self.cursors:
             raise Failure("42P03")
         super()._bind(message)
