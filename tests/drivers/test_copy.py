@@ -121,3 +121,12 @@ def test_a_copied_result_is_recorded(shop: RunningProxy, dsn: str) -> None:
         time.sleep(0.05)
     assert (records[-1]["row_count"], records[-1]["truncated"]) == (CAP, True)
     assert (records[-1]["operation"], records[-1]["decision"]) == ("copy", "rewrite")
+
+
+def test_a_copy_is_not_run_by_the_name_it_was_prepared_under(dsn: str) -> None:
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        prepared = connection.pgconn.prepare(b"copied", b"COPY pgbench_accounts TO STDOUT")
+        assert prepared.status == psycopg.pq.ExecStatus.COMMAND_OK
+        with pytest.raises(errors.InsufficientPrivilege, match="no query"):
+            connection.execute("EXECUTE copied")
+        assert connection.execute("SELECT 1").fetchone() == (1,)
