@@ -20,7 +20,8 @@ from policies.functions import AGGREGATES
 from policies.grammar import Node
 from policies.lookups import called
 from policies.moments import moment
-from policies.origins import Names, Origin, Untraceable, arms, output_names, outputs
+from policies.origins import Names, Origin, Untraceable, output_names
+from policies.outline import Outline
 from policies.views import PolicyView
 
 _COMPARISONS = frozenset({"=", "<>", "<", "<=", ">", ">="})
@@ -45,13 +46,13 @@ _COMPUTED = "computed"  # an aggregate or window: conditions on it cannot move b
 
 
 def touched(
-    node: Node, views: Mapping[int, PolicyView], catalog: Catalog
+    parts: Outline, views: Mapping[int, PolicyView], catalog: Catalog
 ) -> dict[int, frozenset[str]]:
     """Scoped relations that must be fenced, and their columns that a leaky condition names.
 
-    `node`: the statement's SelectStmt; `views`: the policy view of each RangeVar, by its id().
+    `parts`: of the statement; `views`: the policy view of each RangeVar, by its id().
     """
-    found = _Conditions(node, views, catalog).touched()
+    found = _Conditions(parts, views, catalog).touched()
     return {
         place: view.plain if found is None else frozenset(found[place]) & view.plain
         for place, view in views.items()
@@ -62,11 +63,11 @@ def touched(
 class _Conditions:
     """The conditions of one statement and what is known of the names in them."""
 
-    def __init__(self, root: Node, views: Mapping[int, PolicyView], catalog: Catalog) -> None:
+    def __init__(self, parts: Outline, views: Mapping[int, PolicyView], catalog: Catalog) -> None:
         self._leakproof = catalog.leakproof
-        self._root = root
+        self._parts = parts
         self._views = views
-        self._names = Names(root, views)
+        self._names = Names(parts, views)
         # Types a name may have that is not direct; None for one that is computed in a leaky way.
         self._types: dict[str, set[str] | None] = {}
         for view in views.values():
@@ -79,16 +80,16 @@ class _Conditions:
 
     def touched(self) -> dict[int, set[str]] | None:
         """Columns that leaky conditions name, by relation; None for everything."""
-        if self._names.renamed:
+        if self._parts.renamed or self._parts.natural:
             return None
         try:
             self._type_outputs()
             touching: set[Origin] = set()
-            for condition in self._conditions():
+            for condition in (c for whole in self._parts.conditions for c in conjuncts(whole)):
                 self._note_equality(condition)
                 if not self._safe(condition):
                     touching |= self._named(condition)
-            for names in self._using():
+            for names in self._parts.joined_by:
                 same = {(p, c) for c in names for p, v in self._views.items() if c in v.columns}
                 self._equal.append(same)
                 if not all(self._comparable("=", self._of(c), self._of(c)) for c in names):
@@ -100,21 +101,7 @@ class _Conditions:
             found.setdefault(place, set()).add(column)
         return found
 
-    # What conditions there are.
-
-    def _conditions(self) -> Iterator[Node]:
-        """Every top-level conjunct of every WHERE, HAVING and ON."""
-        for key, value in grammar.walk({"SelectStmt": self._root}):
-            if key in ("whereClause", "havingClause", "quals"):
-                yield from conjuncts(value)
-
-    def _using(self) -> Iterator[tuple[str, ...]]:
-        for key, join in grammar.walk(self._root):
-            if key == "JoinExpr":
-                if join.get("isNatural"):
-                    raise Untraceable
-                if "usingClause" in join:
-                    yield grammar.names(join["usingClause"])
+    # What conditions name.
 
     def _named(self, condition: Node) -> set[Origin]:
         """The columns a condition names. Raises Untraceable when it names none."""
@@ -158,17 +145,15 @@ class _Conditions:
 
     def _type_outputs(self) -> None:
         pending = []
-        for select in outputs(self._root):
-            several = select.get("op", "SETOP_NONE") != "SETOP_NONE"
-            for arm in arms(select):
-                for target in arm.get("targetList", []):
-                    result = target["ResTarget"]
-                    if several and self._operand(result["val"], inner=True) is None:
-                        raise Untraceable  # columns of the arms go by position
-                    pending.append(result)
-                for row in arm.get("valuesLists", []):
-                    if any(self._operand(value) is None for value in row["List"]["items"]):
-                        raise Untraceable
+        for select in (*self._parts.outputs, *self._parts.united):
+            for row in select.get("valuesLists", []):
+                if any(self._operand(value) is None for value in row["List"]["items"]):
+                    raise Untraceable
+            pending += [target["ResTarget"] for target in select.get("targetList", [])]
+        for select in self._parts.united:  # columns of these go by position
+            for target in select.get("targetList", []):
+                if self._operand(target["ResTarget"]["val"], inner=True) is None:
+                    raise Untraceable
         grew = True
         while grew:
             grew = False

@@ -6,11 +6,11 @@ a name is taken for meant. That errs to one side only, more columns than are mea
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
 
 from policies import grammar
 from policies.grammar import Node
+from policies.outline import Outline
 from policies.views import PolicyView
 
 Origin = tuple[int, str]  # id() of a RangeVar, column
@@ -29,31 +29,21 @@ class Names:
     of a derived table, a WITH query or a function is not.
     """
 
-    def __init__(self, root: Node, views: Mapping[int, PolicyView]) -> None:
+    def __init__(self, parts: Outline, views: Mapping[int, PolicyView]) -> None:
         self._views = views
         self._by_alias: dict[str, list[int]] = {}
-        self._others: set[str] = set()  # aliases of anything that is no relation
-        self.functions: set[str] = set()  # names and aliases of functions in FROM
-        self.renamed = False  # whether columns go by other names than their own
-        for key, value in grammar.walk(root):
-            if key == "RangeVar" and id(value) in views:
-                name = value.get("alias", {}).get("aliasname", value["relname"])
-                self._by_alias.setdefault(name, []).append(id(value))
-            elif key == "RangeVar":
-                self._others.add(value.get("alias", {}).get("aliasname", value["relname"]))
-            elif key in ("RangeSubselect", "RangeFunction", "JoinExpr", "join_using_alias"):
-                alias = value if key == "join_using_alias" else value.get("alias", {})
-                self._others.add(alias.get("aliasname", ""))
-            if key in ("colnames", "aliascolnames", "coldeflist"):
-                self.renamed = True
-            if key == "RangeFunction":
-                self.functions.update(_function_names(value))
-        self._others |= self.functions
+        self._others = set(parts.others)  # aliases of anything that is no relation
+        self.functions = parts.functions  # names and aliases of functions in FROM
+        for relation in parts.relations:
+            name = relation.get("alias", {}).get("aliasname", relation["relname"])
+            if id(relation) in views:
+                self._by_alias.setdefault(name, []).append(id(relation))
+            else:
+                self._others.add(name)
         self._derived: set[str] | None = set()  # output names of inner results; None: any
-        for select in outputs(root):
-            for arm in arms(select):
-                for target in arm.get("targetList", []):
-                    self._add_output(target["ResTarget"])
+        for select in (*parts.outputs, *parts.united):
+            for target in select.get("targetList", []):
+                self._add_output(target["ResTarget"])
 
     def _add_output(self, target: Node) -> None:
         names = output_names(target)
@@ -79,24 +69,6 @@ class Names:
         return found
 
 
-def outputs(root: Any) -> Iterator[Node]:
-    """Every SELECT whose columns go by their names elsewhere: derived tables and WITH queries."""
-    for key, value in grammar.walk(root):
-        if key == "RangeSubselect":
-            yield value["subquery"].get("SelectStmt", {})
-        elif key == "CommonTableExpr":
-            yield value["ctequery"].get("SelectStmt", {})
-
-
-def arms(select: Node) -> Iterator[Node]:
-    """The SELECTs a set operation is made of; itself when it is none."""
-    if select.get("op", "SETOP_NONE") == "SETOP_NONE":
-        yield select
-    else:
-        yield from arms(select["larg"])
-        yield from arms(select["rarg"])
-
-
 def output_names(target: Node) -> set[str] | None:
     """What a result column may be called; None for `*`, which may be anything."""
     if "name" in target:
@@ -107,10 +79,3 @@ def output_names(target: Node) -> set[str] | None:
         return None if "A_Star" in fields[-1] else {grammar.names(fields)[-1]}
     inside = {text for key, text in grammar.walk(value) if key == "sval" and type(text) is str}
     return inside | _UNNAMED
-
-
-def _function_names(source: Node) -> Iterator[str]:
-    yield source.get("alias", {}).get("aliasname", "")
-    for entry in source["functions"]:
-        call = entry["List"]["items"][0].get("FuncCall", {})
-        yield from grammar.names(call.get("funcname", []))[-1:]

@@ -16,7 +16,6 @@ with a security-barrier view.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -25,6 +24,7 @@ from policies.catalog import Catalog, Relation
 from policies.fence import comparable, conjuncts, touched, type_written
 from policies.grammar import Node
 from policies.moments import moment
+from policies.outline import outline
 from policies.sql import identifier, literal
 from policies.views import INNER, Fence, PolicyView
 
@@ -36,15 +36,16 @@ def fences(root: Node, views: Mapping[int, PolicyView], catalog: Catalog) -> dic
 
     `root`: the statement's SelectStmt; `views`: the policy view of each RangeVar, by its id().
     """
-    opaque = touched(root, views, catalog)
+    if not any(view.scoped for view in views.values()):
+        return {}
+    parts = outline(root)
+    opaque = touched(parts, views, catalog)
     if not opaque:
         return {}
     inside = {place: _Inside() for place in opaque}
-    counted = Counter(v["number"] for k, v in grammar.walk(root) if k == "ParamRef")
-    once = frozenset(number for number, times in counted.items() if times == 1)
-    for key, select in grammar.walk({"SelectStmt": root}):
-        if key in ("SelectStmt", "larg", "rarg") and "fromClause" in select:
-            _Level(select, views, inside, once, catalog).copy()
+    once = frozenset(number for number, times in parts.parameters.items() if times == 1)
+    for select in parts.selects:
+        _Level(select, views, inside, once, catalog).copy()
     return {
         place: Fence(
             opaque=columns,

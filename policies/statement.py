@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from sqlglot import exp
 
@@ -12,6 +14,7 @@ from policies.decision import CopyOut, Forget, Naming, Shown
 from policies.grammar import Node, Token
 from policies.lookups import Lookup
 from policies.places import PUT, Written
+from policies.pushdown import fences
 from policies.routines import Call
 from policies.rules import Budget
 from policies.subject import Subject
@@ -112,7 +115,7 @@ class Statement:
     lookups: list[Lookup] = field(default_factory=list)
     hidden: frozenset[str] = frozenset()  # columns of system tables it names and * leaves out
     edits: list[Edit] = field(default_factory=list)
-    fences: dict[int, Fence] = field(default_factory=dict)  # by id() of the RangeVar
+    fences: Mapping[int, Fence] = field(default_factory=dict)  # by id() of the RangeVar
     capability: str = ""
     operation: str = "unknown"
     complexity: int = 0  # the score of its parts
@@ -128,6 +131,13 @@ class Statement:
     written: Written | None = None
     utility: bool = False  # decided by its kind alone; `output` is set by the step that read it
     _tokens: list[Token] | None = None
+    _fences: tuple[dict[int, PolicyView], Mapping[int, Fence]] | None = None
+
+    def fences_of(self, views: dict[int, PolicyView]) -> Mapping[int, Fence]:
+        """The fences these views need, by id() of the RangeVar; worked out once for the same."""
+        if self._fences is None or self._fences[0] != views:
+            self._fences = views, MappingProxyType(fences(self.node, views, self.catalog))
+        return self._fences[1]
 
     def inner(self, text: bytes, offset: int, node: Node) -> Statement:
         """A query inside this statement, asked by the same subject."""

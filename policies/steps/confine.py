@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 
-from policies import dialect, pushdown
+from policies import dialect
 from policies.grammar import Node
 from policies.places import VIEW
 from policies.reasons import UNSUPPORTED_SYNTAX, Refusal
@@ -23,8 +23,7 @@ _TABLE_COMMAND = re.compile(rb"\bTABLE\s+\Z", re.IGNORECASE)
 def confine(statement: Statement) -> None:
     """Add the edits that put policy views and guards in place."""
     views = {id(use.relation.node): use.view for use in statement.uses}
-    if any(view.scoped for view in views.values()):
-        statement.fences = pushdown.fences(statement.node, views, statement.catalog)
+    statement.fences = statement.fences_of(views)
     for use in statement.uses:
         statement.edits.append(_view_edit(use, statement))
     for guard in statement.guards:

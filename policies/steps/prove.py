@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from policies import grammar, hidden_columns, pushdown, qualified
+from policies import grammar, hidden_columns, qualified
 from policies.functions import EMPTY_SOURCES, MEASURE, SIZED
 from policies.grammar import PLACES, Node, Scope
 from policies.guards import companion_of, guard_of
@@ -78,9 +78,7 @@ class _Proof:
             for relation in statement.reading.relations
             if not relation.with_query and (view := self._view(relation.node)) is not None
         }
-        self._fences = {}
-        if any(view.scoped for view in views.values()):
-            self._fences = pushdown.fences(statement.node, views, statement.catalog)
+        self._fences = statement.fences_of(views)
 
     def _view(self, relation: Node) -> PolicyView | None:
         known = self._catalog.find(relation.get("schemaname", ""), relation["relname"])

@@ -1,7 +1,7 @@
 """policies/fence.py: the fence may stay away only for comparisons the catalog calls leakproof.
 
-What names may stand for is policies/origins.py; what a fence takes over from the statement
-(policies/pushdown.py) is in tests/cases/fence.sql.
+policies/outline.py finds the conditions, policies/origins.py what names may stand for; what a fence
+takes over from the statement (policies/pushdown.py) is in tests/cases/fence.sql.
 """
 
 from __future__ import annotations
