@@ -11,6 +11,7 @@ from policies.functions import COMMENTED, GUARDED, PRIVILEGES, SETTING_READERS, 
 from policies.grammar import Node
 from policies.lookups import called, constant_text
 from policies.reasons import FUNCTION_NOT_ALLOWED, Refusal
+from policies.sql import identifier, literal
 
 _OWN_ROLE = frozenset(
     f"SVFOP_{name}" for name in ("CURRENT_USER", "SESSION_USER", "CURRENT_ROLE", "USER")
@@ -47,20 +48,33 @@ def guard_of(call: Node) -> Guard | None:
 
 
 def companion_of(call: Node, guard: Guard) -> Node | None:
-    """The argument a guard repeats, None when it repeats none."""
-    return call["args"][guard.companion] if guard.companion >= 0 else None
+    """The argument a guard repeats, None when it repeats none. A column loses its schema, as it
+    must where it stands (`policies.qualified`)."""
+    if guard.companion < 0:
+        return None
+    found: Node = call["args"][guard.companion]
+    if "ColumnRef" in found:
+        return {"ColumnRef": {"fields": found["ColumnRef"]["fields"][-2:]}}
+    return found
+
+
+def written(companion: Node) -> str:
+    """The SQL of what a guard repeats."""
+    if "ColumnRef" in companion:
+        return ".".join(map(identifier, grammar.names(companion["ColumnRef"]["fields"])))
+    return literal(constant_text(companion) or "")
 
 
 def _plain(node: Node) -> bool:
     """Whether an operand may be repeated inside a guard: no call, no parameter, no name the guard
     itself gives."""
     if "A_Const" in node:
-        return True
+        return "sval" in node["A_Const"]
     fields = node.get("ColumnRef", {}).get("fields", [])
     parts = grammar.names(fields)
-    if not parts or len(parts) != len(fields) or len(parts) > 2:
+    if not parts or len(parts) != len(fields) or len(parts) > 3:
         return False
-    return parts[0] not in (_COLUMNS if len(parts) == 1 else _SOURCES)
+    return parts[-2:][0] not in (_COLUMNS if len(parts) == 1 else _SOURCES)
 
 
 def _privilege(name: str, arguments: list[Node]) -> Guard:

@@ -15,7 +15,7 @@ from policies import grammar, hidden_columns, qualified
 from policies.catalog import FIRST_NORMAL_OID
 from policies.functions import CONFIGURATIONS, EMPTY_SOURCES, LOOKUP_TYPES, MEASURE, SIZED
 from policies.grammar import Node
-from policies.guards import guard_of
+from policies.guards import companion_of, guard_of, written
 from policies.lookups import (
     Lookup,
     cast_guard,
@@ -344,10 +344,8 @@ def _guard_functions(statement: Statement, empty: set[int], spread: set[int]) ->
         if guard.argument >= len(node.get("args", [])) or guard.argument >= len(ranges):
             raise Refusal(UNSUPPORTED_SYNTAX, f"call of {parts[-1]} with too few arguments")
         start, end = ranges[guard.argument]
-        companion = ""
-        if guard.companion >= 0:
-            first, last = ranges[guard.companion]
-            companion = statement.text[first:last].decode().strip()
+        repeated = companion_of(node, guard)
+        companion = written(repeated) if repeated is not None else ""
         statement.guards.append(GuardUse(start, end, guard.kind, companion=companion))
 
 

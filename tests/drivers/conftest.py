@@ -6,11 +6,14 @@ import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
 from proxy.testing import PostgresServer, RunningProxy
 from tests.drivers.market import TENANTS
+from tests.drivers.store import DATABASE, RULES, SQL, Door, Tap
+from tests.drivers.store import TENANTS as LIBRARIES
 
 HERE = Path(__file__).parent
 USERS = {"acme": "pass word/1", "bolt": "two"}  # a password that must be quoted in a URL
@@ -60,3 +63,28 @@ def market(postgres: PostgresServer) -> Iterator[tuple[RunningProxy, str]]:
 def plain_environment() -> dict[str, str]:
     """Our environment without libpq's variables."""
     return {name: value for name, value in os.environ.items() if not name.startswith("PG")}
+
+
+@pytest.fixture(scope="session")
+def store(postgres: PostgresServer) -> Iterator[dict[str, Door]]:
+    """The library for ORMs: doors of both tenants through the proxy, one straight ("direct")."""
+    postgres.execute("postgres", "DROP ROLE IF EXISTS store_app")
+    owner = postgres.create_database(DATABASE, SQL)
+    upstream = postgres.dsn(DATABASE, "store_app")
+    users = {tenant: f"{tenant}-password" for tenant in LIBRARIES}
+    with RunningProxy(rules=RULES, users=users, upstream=upstream) as proxy:
+        taps = {tenant: Tap(proxy.port) for tenant in LIBRARIES}
+        doors = {
+            tenant: Door(tenant, tenant, users[tenant], tap.port, tap.received)
+            for tenant, tap in taps.items()
+        }
+        straight = urlsplit(owner)
+        assert straight.port is not None and straight.username is not None
+        doors["direct"] = Door("direct", straight.username, "", straight.port, bytearray())
+        yield doors
+        for tap in taps.values():
+            tap.close()
+        for tenant in LIBRARIES:
+            assert doors[tenant].leaked() == []
+    postgres.drop_database(DATABASE)
+    postgres.execute("postgres", "DROP ROLE store_app")

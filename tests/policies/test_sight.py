@@ -88,6 +88,10 @@ def test_kinds_of_guards_are_known() -> None:
     [
         ("col_description(c.oid, a.attnum)", ("column", "a")),
         ("col_description(c.oid, attnum)", ("column", "attnum")),
+        ("col_description(a.b.c, s.a.attnum)", ("column", "a")),
+        ("col_description(c.oid, 5)", ("system", "")),
+        ("col_description(c.oid, g.c)", ("system", "")),
+        ("col_description(c.oid, s.g.c)", ("system", "")),
         ("col_description(c.oid, $1)", ("system", "")),
         ("col_description(c.oid, g.n)", ("system", "")),
         ("col_description(c.oid, oid)", ("system", "")),
