@@ -216,6 +216,7 @@ _CLAUSES = tuple(
         r"|UNKNOWN) ON (?:EMPTY_P|ERROR_P))(?= )",
         r"(?P<clause> ON (?:EMPTY_P|ERROR_P))(?= )",
         r"(?P<clause> (?:WITH|WITHOUT)(?: CONDITIONAL| UNCONDITIONAL)?(?: ARRAY)? WRAPPER)(?= )",
+        r"(?P<clause> COLLATE IDENT ASCII_46 DEFAULT)(?= )",
         r"(?P<clause> (?:KEEP|OMIT) QUOTES(?: ON SCALAR STRING_P)?)(?= )",
     )
 )

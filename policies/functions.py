@@ -236,6 +236,10 @@ _SETTINGS_SEEN = (
     "s.vartype, s.min_val, s.max_val, s.enumvals FROM pg_catalog.pg_settings s "
     f"WHERE pg_catalog.lower(s.name) IN ({KNOWN_SETTINGS})"
 )
+_EXTENSIONS_SEEN = (
+    "SELECT e.name, e.default_version, e.comment FROM pg_catalog.pg_available_extensions e "
+    "WHERE e.name = 'plpgsql'"
+)
 EMPTY_SOURCES: dict[str, tuple[str, str]] = {
     "pg_partition_ancestors": (
         "SELECT NULL::pg_catalog.oid AS relid WHERE false",
@@ -245,13 +249,17 @@ EMPTY_SOURCES: dict[str, tuple[str, str]] = {
         f"{_NO_TREE} WHERE false",
         f"{_NO_TREE}, NULL::pg_catalog.int8 AS ordinality WHERE false",
     ),
+    "pg_available_extensions": (
+        _EXTENSIONS_SEEN,
+        f"SELECT q.*, pg_catalog.row_number() OVER () AS ordinality FROM ({_EXTENSIONS_SEEN}) q",
+    ),
     "pg_show_all_settings": (
         _SETTINGS_SEEN,
         f"SELECT q.*, pg_catalog.row_number() OVER () AS ordinality FROM ({_SETTINGS_SEEN}) q",
     ),
 }
 # Of these, functions that may stand in FROM only.
-SOURCES_ONLY = frozenset({"pg_show_all_settings"})
+SOURCES_ONLY = frozenset({"pg_show_all_settings", "pg_available_extensions"})
 
 # Methods of TABLESAMPLE, as they are written.
 SAMPLING = frozenset({("bernoulli",), ("system",)})
@@ -261,6 +269,7 @@ SOURCE_COLUMNS: dict[str, frozenset[str]] = {
     "aclexplode": _words("grantor grantee privilege_type is_grantable"),
     "pg_get_keywords": _words("word catcode barelabel catdesc baredesc"),
     "pg_partition_ancestors": _words("relid"),
+    "pg_available_extensions": _words("name default_version comment"),
     "pg_show_all_settings": _words("name setting unit category short_desc context vartype"),
     "pg_input_error_info": _words("message detail hint sql_error_code"),
     "pg_options_to_table": _words("option_name option_value"),

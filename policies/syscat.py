@@ -214,6 +214,8 @@ _PG_CATALOG: dict[str, SystemView] = {
             "datacl": blank("datacl"),
         },
     ),
+    # Everybody may read all of it but how to connect.
+    "pg_subscription": SystemView(nothing, {"subconninfo": "NULL::pg_catalog.text"}),
     "pg_roles": _OWN_ROLE_ONLY,
     "pg_user": SystemView(
         lambda _: "usename = CURRENT_USER",
@@ -293,7 +295,7 @@ _PG_CATALOG: dict[str, SystemView] = {
             "pg_largeobject_metadata pg_parameter_acl pg_policies pg_policy pg_publication "
             "pg_publication_namespace pg_publication_rel pg_publication_tables pg_rewrite pg_rules "
             "pg_seclabel pg_seclabels pg_shdepend pg_shdescription pg_shseclabel "
-            "pg_stat_user_functions pg_statistic_ext pg_subscription pg_subscription_rel "
+            "pg_stat_user_functions pg_statistic_ext pg_subscription_rel "
             "pg_trigger pg_user_mappings"
         ).split()
     },

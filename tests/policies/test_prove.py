@@ -62,7 +62,7 @@ TAMPERED = [
     ("SELECT id FROM t LIMIT $1", "pg_catalog.int8", "pg_catalog.int4"),
     ("SELECT id FROM s ORDER BY id FETCH FIRST 1 ROWS WITH TIES", "LIMIT 101", "LIMIT 102"),
     ("SELECT 1 ORDER BY 1 FETCH FIRST 1 ROW WITH TIES", "SELECT * FROM (", "SELECT 1 FROM ("),
-    ("SELECT col_description(c.oid, c.relname) FROM pg_class c", "(c.relname)", "(1)"),
+    ("SELECT col_description(c.oid, c.relname) FROM pg_class c", '("c"."relname")', '("c"."oid")'),
     ("SELECT pg_get_expr(c.relname, c.oid) FROM pg_class c", "NOT EXISTS", "EXISTS"),
     ("SELECT pg_get_userbyid(1)", "CURRENT_USER", "'postgres'"),
     ("SELECT tableoid FROM pg_class", "r.tableoid AS", "r.relowner AS"),
