@@ -67,7 +67,8 @@ def _reports(server: PostgresServer, arguments: argparse.Namespace) -> Iterator[
         application = Application(group, server)
         with world(server, application.design(seed)) as made:
             # one at a time: some of them lock rows, or take what is not locked
-            yield run(group.name, made, application.statements(seed), _say, 1, SMALLER)
+            texts = application.statements(seed)
+            yield run(group.name, made, texts, _say, workers=1, smaller=SMALLER, captured=True)
 
 
 def _show(title: str, findings: Iterable[Finding], most: int) -> None:

@@ -38,6 +38,7 @@ _VALUES = {
     "jsonb": ['{"a": 1, "k": "v"}', "[1, 2]", "{}"],
     "text[]": ["{a,b}", "{}", "{x}"],
     "integer[]": ["{1,2}", "{}", "{3}"],
+    "regconfig": ["simple", "english"],
 }
 _OPERATOR = re.compile(r"operator does not exist: (.+?) \S+ (.+)$")
 _MISSING = re.compile(r'column "?([^" ]+?)"? does not exist')
@@ -283,6 +284,7 @@ _KINDS = {
     20: "integer", 21: "integer", 23: "integer", 1700: "numeric", 701: "numeric", 16: "boolean",
     1082: "date", 1114: "timestamp", 1184: "timestamp", 2950: "uuid", 3802: "jsonb", 114: "jsonb",
     1007: "integer[]", 1016: "integer[]", 1009: "text[]", 1015: "text[]",
+    3734: "regconfig",
 }  # fmt: skip
 
 

@@ -8,7 +8,9 @@ from policies import grammar
 from proxy.testing import PostgresServer
 from tests.oracle.captured import Application, Group, _ordered
 from tests.oracle.derive import Derived
+from tests.oracle.exchange import Form
 from tests.oracle.run import run
+from tests.oracle.turned import undetermined
 from tests.oracle.world import world
 
 TEXTS = (
@@ -58,6 +60,20 @@ def test_columns_and_types_are_read_off_the_statements() -> None:
 def test_a_limit_gets_a_total_order(text: str, ordered: str) -> None:
     assert _ordered(text, 2) == ordered
     grammar.parse_one(ordered)
+
+
+def test_what_rows_leave_open_is_told_from_what_they_say(postgres: PostgresServer) -> None:
+    texts = (
+        "SELECT id, row_number() OVER (ORDER BY status) FROM orders WHERE status = 'x'",
+        "SELECT count(*) FROM (SELECT id FROM orders ORDER BY status LIMIT 5) o WHERE id < 30",
+        "SELECT id, row_number() OVER (ORDER BY status, id) FROM orders",
+        "SELECT count(*) FROM (SELECT id FROM orders ORDER BY id LIMIT 5) o WHERE id < 30",
+    )
+    application = Application(Group("open", texts), postgres)
+    with world(postgres, application.design(1)) as made:
+        form = Form(around="cursor")
+        found = [undetermined(made.owner, each, form) for _, each in application.statements(1)]
+    assert found == [True, True, False, False]
 
 
 def test_captured_statements_answer_as_the_reference_does(postgres: PostgresServer) -> None:

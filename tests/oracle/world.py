@@ -102,11 +102,12 @@ class Door:
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """The three doors of one application."""
+    """The three doors of one application; `owner`: the superuser's to the tables."""
 
     proxy: Door
     views: Door
     tables: Door
+    owner: Door
 
 
 @contextmanager
@@ -123,9 +124,10 @@ def world(server: PostgresServer, design: Design) -> Iterator[World]:
     server.create_database(tables, _COPY, keys, seen, "ANALYZE;", template=views)
     upstream = server.dsn(app, "oracle_app")
     with RunningProxy(rules=design.rules, users={LOGIN: PASSWORD}, upstream=upstream) as proxy:
-        port = urlsplit(upstream).port or 5432
+        port, master = urlsplit(upstream).port or 5432, urlsplit(server.dsn(tables))
         yield World(
             Door("proxy", proxy.port, LOGIN, PASSWORD, app),
             Door("views", port, "oracle_subject", "", views),
             Door("tables", port, "oracle_subject", "", tables),
+            Door("owner", port, master.username or "", master.password or "", tables),
         )
