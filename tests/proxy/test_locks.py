@@ -44,6 +44,9 @@ LOCKING = [
     "SELECT id FROM tags WHERE EXISTS (SELECT FROM notes n WHERE n.id = tags.note FOR UPDATE)",
     "SELECT (SELECT body FROM notes n WHERE n.id = tags.note FOR UPDATE) FROM tags",
     "SELECT id FROM tags, LATERAL (SELECT body FROM notes n WHERE n.id = note FOR UPDATE) x",
+    "SELECT id FROM tags WHERE note = (SELECT id FROM notes n WHERE n.id = tags.id FOR UPDATE)",
+    "DECLARE c CURSOR FOR SELECT id FROM notes WHERE upper(body) > 'A' FOR SHARE; FETCH 99 c",
+    "PREPARE p AS SELECT id FROM notes FOR UPDATE; EXECUTE p",
 ]
 WRITES = [
     "INSERT INTO notes VALUES (99, 1, 'x')",
@@ -106,11 +109,20 @@ def test_only_own_rows_are_locked(proxy: RunningProxy, sql: str) -> None:
         psycopg.connect(proxy.dsn("two")) as two,
         psycopg.connect(proxy.upstream) as direct,
     ):
-        one.execute(sql).fetchall()
+        done = one.execute(sql.encode())
+        while done.nextset():
+            continue
         found = two.execute("SELECT id FROM notes ORDER BY id FOR UPDATE NOWAIT").fetchall()
         assert [row[0] for row in found] == list(range(1, 21))
         two.rollback()
         assert direct.execute(free).fetchone() == ([2],)  # and all of tenant 1's are locked
+
+
+def test_a_key_copied_into_the_fence_locks_one_row(proxy: RunningProxy) -> None:
+    free = "SELECT count(*) FROM (SELECT * FROM notes FOR UPDATE SKIP LOCKED) x"
+    with psycopg.connect(proxy.dsn("one")) as one, psycopg.connect(proxy.upstream) as direct:
+        one.execute("SELECT id FROM notes WHERE id = 30 AND md5(body) <> '' FOR UPDATE").fetchall()
+        assert direct.execute(free).fetchone() == (39,)
 
 
 def test_a_lock_of_the_same_tenant_is_noticed(proxy: RunningProxy) -> None:
