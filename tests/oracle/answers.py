@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import struct
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -11,7 +12,7 @@ from dataclasses import dataclass, field
 from policies.reasons import REASONS
 from tests.attacks.wire_client import Message, columns, errors, row_values
 
-_RECORD = 2249
+_RECORD, _REGCONFIG, _TEXT = 2249, 3734, 25
 _FIRST_USER_TYPE = 16384
 CANCELED = "57014"
 NO_KEY = "42803"  # "must appear in the GROUP BY clause": views have no primary keys
@@ -40,7 +41,9 @@ class Answer:
 
 def read(messages: Sequence[Message]) -> Answer:
     """The answer in everything the server sent for one statement."""
-    parameters = b"".join(m.body for m in messages if m.tag == b"t")
+    # The proxy takes the name of a text search configuration as text, and looks at it first.
+    taken = b"".join(m.body for m in messages if m.tag == b"t")
+    parameters = taken.replace(struct.pack("!I", _REGCONFIG), struct.pack("!I", _TEXT))
     for error in errors(messages):
         return Answer(sqlstate=error["C"], message=error["M"], refusal=_refusal(error))
     described = [columns(m) for m in messages if m.tag == b"T"]
