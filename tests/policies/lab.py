@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from policies import grammar
 from policies.catalog import Catalog, Column, Constraint, Index, Relation, Routine, UserType
 from policies.decision import Allow, Decision, Deny
 from policies.pipeline import Snapshot, decide
 from policies.rules import parse
+from policies.statement import Statement
 from policies.subject import Subject
 
 CASES = Path(__file__).parent.parent / "cases"
@@ -199,3 +201,19 @@ def refused(sql: str | bytes, login: str = "ann") -> Deny:
     decision = ask(sql, login)
     assert isinstance(decision, Deny), decision
     return decision
+
+
+def begun(sql: str, login: str = "ann") -> Statement:
+    """The last statement of a text, before any step."""
+    raw = grammar.parse(sql.encode())[-1]
+    who = subject(login)
+    return Statement(
+        text=raw.text,
+        offset=raw.start,
+        kind=raw.kind,
+        node=raw.node,
+        subject=who,
+        views=SNAPSHOT.views(who),
+        catalog=CATALOG,
+        budget=SNAPSHOT.rules.budget(who.roles),
+    )

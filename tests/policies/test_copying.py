@@ -12,7 +12,7 @@ from policies.decision import Allow, CopyOut
 from policies.pipeline import STEPS, Snapshot, decide
 from policies.reasons import Refusal
 from policies.statement import Statement
-from tests.policies.lab import CATALOG, SNAPSHOT, ask, subject
+from tests.policies.lab import CATALOG, SNAPSHOT, ask, begun, subject
 
 TAMPERED = [
     # statement, what a fault writes instead of what
@@ -38,18 +38,7 @@ TAMPERED = [
 
 def _written(sql: str) -> tuple[Statement, Statement]:
     """A COPY after every step, and the query inside it."""
-    (raw,) = grammar.parse(sql.encode())
-    who = subject()
-    outer = Statement(
-        text=raw.text,
-        offset=raw.start,
-        kind=raw.kind,
-        node=raw.node,
-        subject=who,
-        views=SNAPSHOT.views(who),
-        catalog=CATALOG,
-        budget=SNAPSHOT.rules.budget(who.roles),
-    )
+    outer = begun(sql)
     inner: list[Statement] = []
     copy_out(outer, (*STEPS, inner.append))
     return outer, inner[0]

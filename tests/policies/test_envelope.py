@@ -4,35 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from policies import grammar
 from policies.envelope import Cover, enclose, prove_envelope
 from policies.pipeline import STEPS
 from policies.places import tell
 from policies.reasons import Refusal
-from policies.statement import Statement
-from tests.policies.lab import CATALOG, SNAPSHOT, subject
+from tests.policies.lab import begun
 
 VIEW = '(SELECT r."id", r."x" FROM "public"."s" r)'
 
 
-def _outer(sql: str) -> Statement:
-    """The last statement of a text, on its way."""
-    raw = grammar.parse(sql.encode())[-1]
-    who = subject()
-    return Statement(
-        text=raw.text,
-        offset=raw.start,
-        kind=raw.kind,
-        node=raw.node,
-        subject=who,
-        views=SNAPSHOT.views(who),
-        catalog=CATALOG,
-        budget=SNAPSHOT.rules.budget(who.roles),
-    )
-
-
 def _enclosed(sql: str, cover: Cover) -> str:
-    outer = _outer(sql)
+    outer = begun(sql)
     enclose(outer, cover, STEPS)
     return outer.output.decode()
 
@@ -78,7 +60,7 @@ def test_the_query_is_found_and_rewritten(
 
 
 def test_what_is_known_of_the_query_is_known_of_the_whole() -> None:
-    outer = _outer("DECLARE c CURSOR FOR SELECT id FROM s")
+    outer = begun("DECLARE c CURSOR FOR SELECT id FROM s")
     enclose(outer, CURSOR, STEPS)
     assert [use.view.name for use in outer.uses] == ["s"]
     assert (outer.capability, outer.cap) == ("browse", 100)
@@ -111,8 +93,8 @@ TAMPERED = [
 
 @pytest.mark.parametrize(("right", "wrong"), TAMPERED)
 def test_a_tampered_whole_is_refused(right: str, wrong: str) -> None:
-    outer = _outer("DECLARE c CURSOR FOR SELECT id FROM s")
-    inner = _outer("SELECT id FROM s")
+    outer = begun("DECLARE c CURSOR FOR SELECT id FROM s")
+    inner = begun("SELECT id FROM s")
     inner.spare = 0
     for step in STEPS:
         step(inner)
@@ -127,7 +109,7 @@ def test_a_tampered_whole_is_refused(right: str, wrong: str) -> None:
 
 def test_places_in_the_query_lead_back() -> None:
     sql = "SELECT 'é'; DECLARE c CURSOR FOR SELECT '€', SPOT FROM s"
-    outer = _outer(sql)
+    outer = begun(sql)
     enclose(outer, CURSOR, STEPS)
     place = outer.output.decode().index("SPOT") + 1
     sent = [(b"SELECT 'x'", None), (outer.output, outer.written)]

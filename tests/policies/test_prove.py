@@ -4,32 +4,30 @@ from __future__ import annotations
 
 import pytest
 
-from policies import grammar
 from policies.pipeline import STEPS
 from policies.reasons import Refusal
 from policies.statement import Statement
 from policies.steps.prove import prove
-from tests.policies.lab import CATALOG, SNAPSHOT, subject
+from tests.policies.lab import begun
 
 
 def _written(sql: str, login: str = "ann") -> Statement:
     """A statement after every step but the proof."""
-    (raw,) = grammar.parse(sql.encode())
-    who = subject(login)
-    statement = Statement(
-        text=raw.text,
-        offset=raw.start,
-        kind=raw.kind,
-        node=raw.node,
-        subject=who,
-        views=SNAPSHOT.views(who),
-        catalog=CATALOG,
-        budget=SNAPSHOT.rules.budget(who.roles),
-    )
+    statement = begun(sql, login)
     for step in STEPS:
         if step is not prove:
             step(statement)
     return statement
+
+
+def _refused_with(wrong: str, right: str, statement: Statement) -> None:
+    """As written it passes, with `wrong` in place of `right` it does not."""
+    prove(statement)
+    text = statement.output.decode()
+    assert right in text
+    statement.output = text.replace(right, wrong, 1).encode()
+    with pytest.raises(Refusal):
+        prove(statement)
 
 
 TAMPERED = [
@@ -120,13 +118,7 @@ TAMPERED = [
 
 @pytest.mark.parametrize(("sql", "right", "wrong"), TAMPERED)
 def test_a_tampered_text_is_refused(sql: str, right: str, wrong: str) -> None:
-    statement = _written(sql)
-    prove(statement)  # as written it passes
-    text = statement.output.decode()
-    assert right in text
-    statement.output = text.replace(right, wrong, 1).encode()
-    with pytest.raises(Refusal):
-        prove(statement)
+    _refused_with(wrong, right, _written(sql))
 
 
 LOCKING = [
@@ -144,13 +136,7 @@ LOCKING = [
 
 @pytest.mark.parametrize(("sql", "right", "wrong"), LOCKING)
 def test_a_lock_is_neither_added_nor_changed(sql: str, right: str, wrong: str) -> None:
-    statement = _written(sql, "kim")
-    prove(statement)
-    text = statement.output.decode()
-    assert right in text
-    statement.output = text.replace(right, wrong, 1).encode()
-    with pytest.raises(Refusal):
-        prove(statement)
+    _refused_with(wrong, right, _written(sql, "kim"))
 
 
 CALLING = [
@@ -168,13 +154,7 @@ CALLING = [
 def test_a_function_of_the_database_is_the_one_that_was_meant(
     sql: str, right: str, wrong: str
 ) -> None:
-    statement = _written(sql, "kim")
-    prove(statement)
-    text = statement.output.decode()
-    assert right in text
-    statement.output = text.replace(right, wrong, 1).encode()
-    with pytest.raises(Refusal):
-        prove(statement)
+    _refused_with(wrong, right, _written(sql, "kim"))
 
 
 def test_a_view_put_where_the_client_wrote_one_by_hand_changes_nothing() -> None:
