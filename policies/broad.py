@@ -15,7 +15,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from policies import grammar
-from policies.complexity import conjuncts
 from policies.functions import AGGREGATES
 from policies.grammar import Node
 from policies.selects import Select, Source, own
@@ -88,7 +87,7 @@ def _reached(select: Select, large: list[Source], first: Source | None) -> set[S
 
 def _conditions(select: Select) -> Iterator[tuple[Node, set[Source]]]:
     """What must hold, and the sources that a condition takes no row from."""
-    for condition in conjuncts(select.node.get("whereClause")):
+    for condition in grammar.conjuncts(select.node.get("whereClause")):
         yield condition, set()
     for key, join in own({"from": select.node.get("fromClause", [])}):
         if key != "JoinExpr":
@@ -96,7 +95,7 @@ def _conditions(select: Select) -> Iterator[tuple[Node, set[Source]]]:
         kept = _KEPT.get(join["jointype"], ())
         sides = {side: _within(join[side], select) for side in ("larg", "rarg")}
         safe = {source for side in kept for source in sides[side]}
-        for condition in conjuncts(join.get("quals")):
+        for condition in grammar.conjuncts(join.get("quals")):
             yield condition, safe
         for name in grammar.names(join.get("usingClause", [])):
             for one in sides["larg"]:
@@ -125,7 +124,7 @@ def _answers(condition: Node, source: Source, select: Select, reached: set[Sourc
     ((kind, node),) = condition.items()
     if kind == "BoolExpr":
         sides = [
-            any(_answers(one, source, select, reached) for one in conjuncts(side))
+            any(_answers(one, source, select, reached) for one in grammar.conjuncts(side))
             for side in node["args"]
         ]
         return node["boolop"] == "OR_EXPR" and all(sides)

@@ -69,12 +69,12 @@ def _joins(select: Select) -> tuple[int, int]:
 
 def _connections(items: list[Node], select: Select) -> Iterator[set[int]]:
     """Sources that one condition speaks of together."""
-    for condition in conjuncts(select.node.get("whereClause")):
+    for condition in grammar.conjuncts(select.node.get("whereClause")):
         yield _together(condition, select)
     by_node = {id(source.node): source for source in select.sources}
     for key, node in own({"from": items}):
         if key == "JoinExpr":
-            for condition in conjuncts(node.get("quals")):
+            for condition in grammar.conjuncts(node.get("quals")):
                 yield _together(condition, select)
             if "usingClause" in node or node.get("isNatural"):
                 yield {id(_first(node[side], by_node)) for side in ("larg", "rarg")}
@@ -108,18 +108,6 @@ def _mentioned(node: Node, select: Select) -> set[int]:
             elif len(parts) > 1:
                 found.update(id(one) for one in select.sources if parts[-2] in one.names)
     return found
-
-
-def conjuncts(condition: Node | None) -> Iterator[Node]:
-    """The conditions that must all hold."""
-    pending = [condition] if condition else []
-    while pending:
-        one = pending.pop()
-        inner = one.get("BoolExpr", {})
-        if inner.get("boolop") == "AND_EXPR":
-            pending.extend(inner["args"])
-        else:
-            yield one
 
 
 def _parts(select: Node) -> int:

@@ -43,14 +43,6 @@ class Facts:
     observed_reason: str = ""
 
 
-def denied_by(refusal: Refusal, facts: Facts) -> Facts:
-    """The facts of a refused statement, which name the rule that refuses it."""
-    if not refusal.rule:
-        return facts
-    effect = PolicyEffect(refusal.rule, "deny", refusal.table, refusal.column)
-    return replace(facts, effects=(effect,))
-
-
 @dataclass(frozen=True, slots=True)
 class Forget:
     """SQL that ends protocol-level names: DEALLOCATE, CLOSE, DISCARD. name None: all of them."""
@@ -167,3 +159,21 @@ class Deny:
 
 
 Decision = Allow | Deny
+
+
+def denial(refusal: Refusal, facts: Facts, policy_version: str) -> Deny:
+    """The Deny of a refusal; its facts name the rule that refuses, when there is one."""
+    if refusal.rule:
+        effect = PolicyEffect(refusal.rule, "deny", refusal.table, refusal.column)
+        facts = replace(facts, effects=(effect,))
+    return Deny(
+        reason=refusal.reason,
+        message=refusal.message,
+        hint=refusal.hint,
+        facts=facts,
+        policy_version=policy_version,
+        table=refusal.table,
+        column=refusal.column,
+        rule=refusal.rule,
+        place=refusal.place,
+    )

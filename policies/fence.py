@@ -12,7 +12,7 @@ What cannot be followed here touches everything.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 from policies import grammar
 from policies.catalog import Catalog
@@ -85,7 +85,9 @@ class _Conditions:
         try:
             self._type_outputs()
             touching: set[Origin] = set()
-            for condition in (c for whole in self._parts.conditions for c in conjuncts(whole)):
+            for condition in (
+                c for whole in self._parts.conditions for c in grammar.conjuncts(whole)
+            ):
                 self._note_equality(condition)
                 if not self._safe(condition):
                     touching |= self._named(condition)
@@ -357,16 +359,6 @@ def type_written(node: Node) -> str:
     """A TypeName's type as format_type() would write it, when it is a built-in one."""
     parts = grammar.names(node.get("names", []))
     return _WRITTEN.get(parts[-1], parts[-1]) if parts else ""
-
-
-def conjuncts(condition: Node) -> Iterator[Node]:
-    """The conditions a condition demands all of."""
-    expression = condition.get("BoolExpr", {})
-    if expression.get("boolop") == "AND_EXPR":
-        for part in expression["args"]:
-            yield from conjuncts(part)
-    else:
-        yield condition
 
 
 def _is_computed(call: Node) -> bool:

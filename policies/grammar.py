@@ -173,6 +173,23 @@ def walk(node: Any) -> Iterator[tuple[str, Any]]:
             pending.extend(item)
 
 
+def conjuncts(condition: Node | None) -> Iterator[Node]:
+    """The conditions a condition demands all of, in their order; none of None."""
+    pending = [condition] if condition else []
+    while pending:
+        one = pending.pop()
+        expression = one.get("BoolExpr", {})
+        if expression.get("boolop") == "AND_EXPR":
+            pending.extend(reversed(expression["args"]))
+        else:
+            yield one
+
+
+def alias(source: Node) -> str:
+    """What an item of FROM goes by: its alias, else a relation's own name, else ""."""
+    return str(source.get("alias", {}).get("aliasname") or source.get("relname", ""))
+
+
 def names(parts: list[Node]) -> tuple[str, ...]:
     """The strings of a name list: `pg_catalog.lower` -> ("pg_catalog", "lower")."""
     return tuple(part["String"].get("sval", "") for part in parts if "String" in part)

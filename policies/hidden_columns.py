@@ -43,7 +43,7 @@ def _system_tables(reading: Reading, catalog: Catalog) -> set[str]:
         node = relation.node
         known = catalog.find(node.get("schemaname", ""), node["relname"])
         if known is not None and not relation.with_query and known.schema in SYSTEM_SCHEMAS:
-            found.add(node.get("alias", {}).get("aliasname", node["relname"]))
+            found.add(grammar.alias(node))
     return found
 
 

@@ -125,7 +125,7 @@ class _Combined:
         if kind == "RangeTableSample":
             return self._source(node["relation"], level, scope)
         alias = node.get("alias", {})
-        name = alias.get("aliasname", node.get("relname", ""))
+        name = grammar.alias(node)
         view = self._views.get(id(node)) if kind == "RangeVar" else None
         scope.items.append(len(level.items))
         if view is None:
@@ -260,19 +260,10 @@ def _arms(select: Node) -> Iterator[Node]:
         yield {key: part for key, part in select.items() if key not in ("larg", "rarg")}
 
 
-def _conjuncts(condition: Node) -> Iterator[Node]:
-    expression = condition.get("BoolExpr", {})
-    if expression.get("boolop") == "AND_EXPR":
-        for part in expression["args"]:
-            yield from _conjuncts(part)
-    else:
-        yield condition
-
-
 def _note_equalities(
     condition: Node, level: _Level, scope: _Scope, sides: tuple[range, range] | None
 ) -> None:
-    for part in _conjuncts(condition):
+    for part in grammar.conjuncts(condition):
         compared = part.get("A_Expr", {})
         if compared.get("kind") == "AEXPR_OP" and _is_equal(compared["name"]):
             left, right = compared.get("lexpr", {}), compared["rexpr"]

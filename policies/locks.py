@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from policies import grammar
 from policies.grammar import Node
 from policies.reasons import UNSUPPORTED_SYNTAX, Refusal
 
@@ -44,7 +45,7 @@ def _named(items: list[Node]) -> Iterator[tuple[str, Node]]:
         elif kind == "RangeTableSample":
             yield from _named([node["relation"]])
         else:
-            yield node.get("alias", {}).get("aliasname") or node.get("relname", ""), item
+            yield grammar.alias(node), item
 
 
 def _relations(item: Node) -> Iterator[Node]:

@@ -35,7 +35,7 @@ class Names:
         self._others = set(parts.others)  # aliases of anything that is no relation
         self.functions = parts.functions  # names and aliases of functions in FROM
         for relation in parts.relations:
-            name = relation.get("alias", {}).get("aliasname", relation["relname"])
+            name = grammar.alias(relation)
             if id(relation) in views:
                 self._by_alias.setdefault(name, []).append(id(relation))
             else:

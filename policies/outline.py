@@ -59,7 +59,7 @@ def outline(root: Node) -> Outline:
 
 
 def _note_source(kind: str, node: Node, found: Outline) -> None:
-    found.others.add(node.get("alias", {}).get("aliasname", ""))
+    found.others.add(grammar.alias(node))
     if kind == "RangeSubselect":
         _note_output(node["subquery"], found)
     elif kind == "JoinExpr":
@@ -67,7 +67,7 @@ def _note_source(kind: str, node: Node, found: Outline) -> None:
         if "usingClause" in node:
             found.joined_by.append(grammar.names(node["usingClause"]))
     else:
-        found.functions.add(node.get("alias", {}).get("aliasname", ""))
+        found.functions.add(grammar.alias(node))
         for entry in node["functions"]:
             call = entry["List"]["items"][0].get("FuncCall", {})
             found.functions.update(grammar.names(call.get("funcname", []))[-1:])

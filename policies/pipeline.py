@@ -21,7 +21,7 @@ from policies.decision import (
     Plan,
     PolicyEffect,
     Price,
-    denied_by,
+    denial,
 )
 from policies.envelope import Cover, enclose
 from policies.explaining import explain
@@ -114,11 +114,11 @@ def _enforced(text: bytes, subject: Subject, snapshot: Snapshot) -> Decision:
         named = any(plan.naming is not None for plan in plans)
         return Allow(tuple(plans), joined, snapshot.version, named=named)
     except Refusal as refusal:
-        return _deny(refusal, facts, snapshot)
+        return denial(refusal, facts, snapshot.version)
     except (grammar.TooDeep, RecursionError):
-        return _deny(too_complex(), facts, snapshot)
+        return denial(too_complex(), facts, snapshot.version)
     except grammar.GrammarError as error:
-        return _deny(Refusal(SYNTAX_ERROR, str(error)), facts, snapshot)
+        return denial(Refusal(SYNTAX_ERROR, str(error)), facts, snapshot.version)
     except Exception as error:  # fail closed: a fault while deciding is a refusal
         return Deny(
             INTERNAL_ERROR,
@@ -274,7 +274,7 @@ def _fields_read(statement: Statement) -> tuple[str, ...]:
     by_alias = {}
     for use in statement.uses:
         node = use.relation.node
-        by_alias[node.get("alias", {}).get("aliasname", node["relname"])] = use.view
+        by_alias[grammar.alias(node)] = use.view
     found: dict[str, None] = {}
     for parts in statement.reading.columns:
         if len(parts) > 1 and parts[-2] in by_alias:
@@ -293,21 +293,6 @@ def _hints(statement: Statement) -> dict[str, str]:
     """For an unknown column: what there is instead. It names only what the subject sees."""
     lists = [f"{use.view.name} has: {', '.join(use.view.columns)}" for use in statement.uses]
     return {"42703": "; ".join(dict.fromkeys(lists))} if lists else {}
-
-
-def _deny(refusal: Refusal, facts: Facts, snapshot: Snapshot) -> Deny:
-    facts = denied_by(refusal, facts)
-    return Deny(
-        reason=refusal.reason,
-        message=refusal.message,
-        hint=refusal.hint,
-        facts=facts,
-        policy_version=snapshot.version,
-        table=refusal.table,
-        column=refusal.column,
-        rule=refusal.rule,
-        place=refusal.place,
-    )
 
 
 def _forwarded(text: bytes, decision: Decision, mode: Mode, snapshot: Snapshot) -> Decision:

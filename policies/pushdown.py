@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 
 from policies import grammar
 from policies.catalog import Catalog, Relation
-from policies.fence import comparable, conjuncts, touched, type_written
+from policies.fence import comparable, touched, type_written
 from policies.grammar import Node
 from policies.moments import moment
 from policies.outline import outline
@@ -90,7 +90,7 @@ class _Level:
                 self._places[alias] = id(node)
         if len(items) == 1 and id(items[0].get("RangeVar")) in self._places.values():
             self._alone = id(items[0]["RangeVar"])
-        conditions = list(_all_of(self._select.get("whereClause")))
+        conditions = list(grammar.conjuncts(self._select.get("whereClause")))
         for condition in conditions:
             self._copy_constant(condition, None)
         before: list[int] = []
@@ -103,7 +103,7 @@ class _Level:
         if kind == "JoinExpr" and "alias" not in node:
             self._follow(node["larg"], before, conditions)
             right = id(node["rarg"].get("RangeVar"))
-            own = list(_all_of(node.get("quals")))
+            own = list(grammar.conjuncts(node.get("quals")))
             if node["jointype"] not in ("JOIN_INNER", "JOIN_LEFT"):
                 # Neither side may look at the other, nor anything after at what is made up.
                 return
@@ -276,13 +276,9 @@ def _relations(items: list[Node]) -> Iterator[tuple[str, Node]]:
     for item in items:
         ((kind, node),) = item.items()
         if kind == "RangeVar":
-            yield node.get("alias", {}).get("aliasname", node["relname"]), node
+            yield grammar.alias(node), node
         elif kind == "JoinExpr" and "alias" not in node:
             yield from _relations([node["larg"], node["rarg"]])
-
-
-def _all_of(condition: Node | None) -> Iterator[Node]:
-    return iter(()) if condition is None else conjuncts(condition)
 
 
 def _keys(relation: Relation) -> Iterator[tuple[str, ...]]:

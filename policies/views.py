@@ -320,7 +320,7 @@ def _conditions(
     def own(rule: str, column: str) -> str:
         if relation.column(column) is None:
             raise EntityError(f"entities.{name}.{rule}", f'no column "{column}" in the table')
-        return f"r.{identifier(column)}"
+        return _own(column)
 
     conditions: list[tuple[str, str]] = []
     if entity.tenant is not None:
@@ -406,7 +406,7 @@ def _predicate(
             raise EntityError(where, f'no column "{".".join(parts)}" in the table')
         else:
             start = value.get("location", 0) - prefix
-            edits.append((start, start, "r."))
+            edits.append((start, start, f"{INNER}."))
             column = relation.column(parts[0])
             kind = column.type.replace("character varying", "text") if column else ""
             harmless = harmless and ("=", kind, kind) in leakproof

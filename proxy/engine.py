@@ -12,7 +12,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 
 from policies.catalog import FIRST_NORMAL_OID
-from policies.decision import Decision, Deny, Facts, Mode, Plan, denied_by
+from policies.decision import Decision, Deny, Facts, Mode, Plan, denial
 from policies.named import parameter_types
 from policies.pipeline import Snapshot, decide
 from policies.price import Estimate, Unknown, judge
@@ -120,13 +120,7 @@ class Engine:
                     search_path=snapshot.catalog.search_path,
                 )
         except Refusal as refusal:
-            return Deny(
-                reason=refusal.reason,
-                message=refusal.message,
-                hint=refusal.hint,
-                facts=Facts(operation="connect"),
-                policy_version=snapshot.version,
-            )
+            return denial(refusal, Facts(operation="connect"), snapshot.version)
         settings = {name.lower(): value for name, value in asked.items()}
         return {
             "statement_timeout": str(budget.time_ms),
@@ -163,17 +157,7 @@ class Engine:
             f"{hint}; or have {allowed.rule} raised in the rules",
             rule=allowed.rule,
         )
-        return self._denied(refusal, facts)
-
-    def _denied(self, refusal: Refusal, facts: Facts) -> Deny:
-        return Deny(
-            reason=refusal.reason,
-            message=refusal.message,
-            hint=refusal.hint,
-            facts=denied_by(refusal, facts),
-            policy_version=self._snapshot.version,
-            rule=refusal.rule,
-        )
+        return denial(refusal, facts, self._snapshot.version)
 
     def price(self, plan: Plan, types: Sequence[int], wake: Wake) -> Deny | bool:
         """Whether a statement is within its price: True, the refusal, or False when that is not
@@ -190,7 +174,7 @@ class Engine:
             return True
         if isinstance(found, Unknown):
             refusal.hint = plan.hints.get(found.sqlstate, refusal.hint)
-        return self._denied(refusal, plan.facts)
+        return denial(refusal, plan.facts, self._snapshot.version)
 
     def parameter_types(self, subject: Subject, oids: Sequence[int]) -> Deny | None:
         """The refusal for a Parse that declares parameters of types the subject does not see.

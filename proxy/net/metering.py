@@ -8,7 +8,7 @@ control is free; a refused statement counts as one.
 
 from __future__ import annotations
 
-from struct import Struct
+from collections.abc import Sequence
 from typing import Final
 
 from policies.decision import Allow, Decision, Deny
@@ -16,8 +16,6 @@ from proxy.net.session import Session
 from proxy.net.statement import Statement
 from proxy.wire.ledger import Arrival
 
-_COUNT_SIZE: Final = 2
-_TYPE: Final = Struct("!I")
 _FREE: Final = frozenset({"begin", "commit", "rollback", "savepoint", "release"})
 
 
@@ -37,10 +35,9 @@ def check_query(session: Session, decision: Decision) -> Decision | None:
     return session.engine.spend(session.subject, len(paid), paid[0]) or decision
 
 
-def check_price(session: Session, allow: Allow, types: bytes = b"") -> Decision | None:
+def check_price(session: Session, allow: Allow, oids: Sequence[int] = ()) -> Decision | None:
     """The decision itself, a refusal for its price, or None: the session is woken when it is
-    known. `types`: of a Parse, with their count."""
-    oids = [oid for (oid,) in _TYPE.iter_unpack(types[_COUNT_SIZE:])]
+    known. `oids`: the types a Parse declares for its parameters."""
     for plan in allow.statements:
         within = session.engine.price(plan, oids, session.wake)
         if within is False:

@@ -53,12 +53,12 @@ def _check_prepared(session: Session, allow: Allow, text: bytes, types: bytes) -
             "DEALLOCATE those that are no longer needed",
             allow.statements[0].facts if allow.statements else UNKNOWN,
         )
-    if len(types) > _COUNT_SIZE:
-        oids = [oid for (oid,) in _TYPE.iter_unpack(types[_COUNT_SIZE:])]
+    oids = [oid for (oid,) in _TYPE.iter_unpack(types[_COUNT_SIZE:])]
+    if oids:
         deny = session.check_types(oids)
         if deny is not None:
             return deny
-    return check_price(session, allow, types) if session.metered else allow
+    return check_price(session, allow, oids) if session.metered else allow
 
 
 def has_room(session: Session, size: int) -> bool:
