@@ -33,6 +33,7 @@ class Facts:
     capability: str = ""
     entities: tuple[str, ...] = ()
     fields_read: tuple[str, ...] = ()  # entity.column, when the text names it
+    affected_fields: tuple[str, ...] = ()  # entity.column of what it writes
     fingerprint: str = ""  # libpg_query's, 16 hex digits; "" when the text has no tree
     complexity_score: int = 0  # of a query that got so far
     sql_template: str = ""
@@ -100,13 +101,66 @@ class Shown:
 
 
 @dataclass(frozen=True, slots=True)
+class Check:
+    """What a writing statement makes sure of itself. When it does not hold, the statement fails
+    with an error that holds `querywarden:<place of this in Write.checks>`, and the client gets this
+    one. `code` "": it must look as if PostgreSQL said it. `invariant`: the one broken."""
+
+    sqlstate: str
+    code: str
+    message: str
+    hint: str = ""
+    table: str = ""
+    column: str = ""
+    rule: str = ""
+    invariant: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """Somebody must agree before it runs: a subject with a role of `by` that is not the one who
+    asks. `ttl`: seconds a request waits and a consent holds."""
+
+    capability: str
+    by: tuple[str, ...]
+    ttl: int
+    gate: Literal["queue", "callback", "auto"]
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """What the session must see to when a statement writes.
+
+    `bound`: the rows it can affect at most by its own words; None: only running shows. `most`: the
+    rows it may affect, `most_rule` says where. `tag`: the verb of the client's command tag, "" for
+    the upstream's. `silent`: the rows that come back are ours alone, the client asked for none.
+    `images`: the last column of each row is ours, the row before and after as JSON text.
+    `constraints`: name of a constraint of the database -> the invariant it enforces.
+    """
+
+    bound: int | None
+    most: int
+    most_rule: str
+    tag: str = ""
+    silent: bool = False
+    images: bool = False
+    copies_in: bool = False
+    checks: tuple[Check, ...] = ()
+    constraints: tuple[tuple[str, str], ...] = ()
+    invariants: tuple[tuple[str, str], ...] = ()  # name, what enforces it: constraint, statement
+    reason: str = ""  # as its comment says
+    reason_required: bool = False
+    consent: Consent | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """One statement ready to run.
 
     `sql` is the text for the upstream, UTF-8, without a trailing semicolon. When `cap` is set the
     text asks for cap + 1 rows and the session hands out cap of them, of `most_bytes` together.
     `hints` maps an upstream SQLSTATE to a hint worth adding to it (visible columns for 42703).
-    `written` says where its words stand in the client's text; None: nowhere.
+    `written` says where its words stand in the client's text; None: nowhere. `write`: it writes.
     """
 
     sql: bytes
@@ -121,6 +175,7 @@ class Plan:
     price: Price | None = None
     hints: dict[str, str] = field(default_factory=dict)
     written: Written | None = None
+    write: Write | None = None
 
 
 @dataclass(frozen=True, slots=True)

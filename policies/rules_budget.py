@@ -16,6 +16,7 @@ from pydantic.json_schema import WithJsonSchema
 
 from policies.rules_errors import invalid
 from policies.rules_fields import Fields
+from policies.rules_writes import WriteLimits
 
 ProfileName = Literal["prod", "internal", "dev"]
 
@@ -44,20 +45,22 @@ class Profile:
     indexed_from: int | None
     tenant_required: bool
     sensitive: Literal["deny", "mask"]
+    affected: int  # rows per write
+    reason_required: bool
 
 
 PROFILES: Final[dict[ProfileName, Profile]] = {
     "prod": Profile(
         rows=100, time_ms=2_000, columns=40, joins=1, complexity=100, indexed_from=10_000,
-        tenant_required=True, sensitive="deny",
+        tenant_required=True, sensitive="deny", affected=1, reason_required=True,
     ),
     "internal": Profile(
         rows=500, time_ms=5_000, columns=80, joins=2, complexity=200, indexed_from=10_000,
-        tenant_required=True, sensitive="mask",
+        tenant_required=True, sensitive="mask", affected=1, reason_required=True,
     ),
     "dev": Profile(
         rows=1000, time_ms=10_000, columns=100, joins=3, complexity=500, indexed_from=None,
-        tenant_required=False, sensitive="mask",
+        tenant_required=False, sensitive="mask", affected=100, reason_required=False,
     ),
 }  # fmt: skip
 
@@ -130,6 +133,8 @@ class RoleBudget(Fields):
     """The rows the planner expects its scans of tables to give, all together. As with cost."""
     rate: Rate = Rate()
     """Statements per second, minute and hour of one login."""
+    writes: WriteLimits = WriteLimits()
+    """Rows written, over several statements."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +161,10 @@ class Budget:
     cost: int | None = None
     scan_rows: int | None = None
     rate: tuple[Allowance, ...] = ()
+    written_per_transaction: int | None = None
+    written_per_session: int | None = None
+    affected: int = 1  # rows per write, unless its capability says so
+    reason_required: bool = True
     role: str = ""
     stated_by: tuple[tuple[str, str], ...] = ()
 
@@ -195,9 +204,23 @@ def combine(profile: Profile, roles: Sequence[str], stated: Mapping[str, RoleBud
         cost=largest("cost", None),
         scan_rows=largest("scan_rows", None),
         rate=tuple(_rate(known)),
+        written_per_transaction=_most_written(known, "per_transaction", by),
+        written_per_session=_most_written(known, "per_session", by),
+        affected=profile.affected,
+        reason_required=profile.reason_required,
         role=next(iter(roles), ""),
         stated_by=tuple(by.items()),
     )
+
+
+def _most_written(stated: Mapping[str, RoleBudget], field: str, by: dict[str, str]) -> int | None:
+    """The largest limit of rows written that a role states, over several statements."""
+    counts = {role: getattr(budget.writes, field) or 0 for role, budget in stated.items()}
+    role = max(counts, key=counts.__getitem__, default="")
+    if not role or not counts[role]:
+        return None
+    by[f"writes.{field}"] = role
+    return counts[role]
 
 
 def _rate(stated: Mapping[str, RoleBudget]) -> Iterator[Allowance]:

@@ -40,6 +40,14 @@ from policies.rules_errors import (
     looks_secret,
 )
 from policies.rules_fields import Fields
+from policies.rules_writes import (
+    ApprovalRule,
+    DeleteRule,
+    InsertRule,
+    Invariant,
+    NamedStatement,
+    UpdateRule,
+)
 from policies.subject import Value
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,62}\Z")
@@ -203,6 +211,10 @@ class Entity(Fields):
     rows: Annotated[str, AfterValidator(_predicate)] | None = None
     """An SQL condition every visible row meets; it may use the entity's own columns and
     subject.login, subject.tenant, subject.user_id, subject.<attribute>."""
+    key: tuple[ColumnName, ...] | None = Field(default=None, min_length=1)
+    """The columns that name one row; absent: the primary key."""
+    invariants: dict[Name, Invariant] = Field(default_factory=dict)
+    """What must hold of each row that is written by a capability that names it."""
     joins: tuple[Annotated[str, AfterValidator(_join)], ...] | None = None
     """entity.column it may be joined through, by an equality with a column of its own; absent: it
     may be combined with anything visible, empty: with nothing."""
@@ -238,6 +250,27 @@ class Capability(Fields):
     from the rows of all tenants."""
     analyze: bool = False
     """true: EXPLAIN ANALYZE too, which runs the statement and tells times."""
+    insert: dict[Name, InsertRule] = Field(default_factory=dict)
+    """Entities that may be inserted into."""
+    update: dict[Name, UpdateRule] = Field(default_factory=dict)
+    """Entities that may be updated."""
+    delete: dict[Name, DeleteRule] = Field(default_factory=dict)
+    """Entities that may be deleted from."""
+    merge: bool = False
+    """true: MERGE may do what `insert`, `update` and `delete` permit."""
+    copy_in: bool = Field(default=False, alias="copy")
+    """true: COPY ... FROM STDIN into the entities of `insert`."""
+    reason: Literal["required", "optional"] | None = None
+    """Whether a write must say why; absent: the profile's."""
+    approval: ApprovalRule | None = None
+    """Each write waits for consent; absent: none does."""
+    images: bool = False
+    """true: the record holds the rows as they were and as they became, masked as the subject sees
+    them."""
+    invariants: tuple[Name, ...] = ()
+    """Invariants of the entities that hold of every row written."""
+    statement: NamedStatement | None = None
+    """The only statement that may be run under it, called by name."""
 
 
 class Role(Fields):
@@ -263,6 +296,8 @@ class SubjectEntry(Fields):
     """Its own user, for `owner` rules."""
     roles: tuple[Name, ...] = Field(min_length=1)
     """What it is."""
+    assume: Literal["signed"] | None = None
+    """signed: a signed context of each statement says for which tenant and user it is."""
     attributes: dict[Annotated[str, AfterValidator(_attribute)], Scalar] = Field(
         default_factory=dict
     )
@@ -303,21 +338,18 @@ class RulesFile(Fields):
 _ANY = None
 _LEVELS: tuple[tuple[tuple[str | type[int] | None, ...], type[Fields], frozenset[str]], ...] = (
     ((), RulesFile, frozenset()),
-    (("entities", _ANY), Entity, frozenset({"key", "invariants"})),
+    (("entities", _ANY), Entity, frozenset()),
     (("entities", _ANY, "owner"), Owner, frozenset()),
     (("functions", _ANY), Function, frozenset()),
     (
         ("capabilities", _ANY),
         Capability,
-        frozenset(
-            {"update", "insert", "delete", "merge", "copy", "reason", "approval"}
-            | {"invariants", "statement", "listen", "notify", "migrate"}
-        ),
+        frozenset({"listen", "notify", "migrate"}),
     ),
     (("roles", _ANY), Role, frozenset()),
     (("roles", _ANY, "budget"), RoleBudget, frozenset()),
     (("roles", _ANY, "budget", "rate"), Rate, frozenset()),
-    (("subjects", int), SubjectEntry, frozenset({"jwt", "assume", "certificate"})),
+    (("subjects", int), SubjectEntry, frozenset({"jwt", "certificate"})),
     (("defaults",), Defaults, frozenset()),
 )
 

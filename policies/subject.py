@@ -12,7 +12,8 @@ class Subject:
     """One verified caller; hashable, so decisions can be cached by it.
 
     `attributes` are the rules file's extra key/value pairs, sorted by key; predicates read them as
-    `subject.<key>` beside `subject.login`, `subject.tenant` and `subject.user_id`.
+    `subject.<key>` beside `subject.login`, `subject.tenant` and `subject.user_id`. `capability`:
+    what its session has chosen to act under, "" for nothing.
     """
 
     login: str
@@ -20,6 +21,7 @@ class Subject:
     user_id: Value = None
     roles: tuple[str, ...] = ()
     attributes: tuple[tuple[str, Value], ...] = ()
+    capability: str = ""
 
     def value(self, name: str) -> Value:
         """The value behind `subject.<name>`. Raises KeyError for a name it does not have."""
