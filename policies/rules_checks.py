@@ -136,8 +136,13 @@ def _logins(rules: RulesFile) -> Iterator[Finding]:
 def _subject_values(rules: RulesFile) -> Iterator[Finding]:
     """A subject has every value that the scopes of its entities compare with."""
     for index, subject in enumerate(rules.subjects):
-        reached = _reached(rules, subject)
         at: Location = ("subjects", index)
+        if subject.assume:
+            if subject.tenant is not None:
+                message = "excludes `tenant`: the signed context of each statement says it"
+                yield Finding((*at, "assume"), message, "remove one of the two lines", at_key=True)
+            continue
+        reached = _reached(rules, subject)
         tenants = [name for name, entity in reached.items() if entity.tenant]
         if tenants and subject.tenant is None:
             message = f"has no tenant, but its roles reach entity `{tenants[0]}` of tenants"

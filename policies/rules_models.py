@@ -47,6 +47,7 @@ from policies.rules_writes import (
     Invariant,
     NamedStatement,
     UpdateRule,
+    WriteLimits,
 )
 from policies.subject import Value
 
@@ -161,6 +162,12 @@ Scalar = Annotated[
     BeforeValidator(_scalar),
     WithJsonSchema({"type": ["string", "integer", "boolean"]}),
 ]
+Key = Annotated[
+    tuple[ColumnName, ...],
+    BeforeValidator(lambda value: (value,) if isinstance(value, str) else value),
+    Field(min_length=1),
+    WithJsonSchema({"type": ["string", "array"], "items": {"type": "string"}, "minItems": 1}),
+]
 MaskField = Annotated[
     Mask,
     PlainValidator(parse_mask),
@@ -211,8 +218,8 @@ class Entity(Fields):
     rows: Annotated[str, AfterValidator(_predicate)] | None = None
     """An SQL condition every visible row meets; it may use the entity's own columns and
     subject.login, subject.tenant, subject.user_id, subject.<attribute>."""
-    key: tuple[ColumnName, ...] | None = Field(default=None, min_length=1)
-    """The columns that name one row; absent: the primary key."""
+    key: Key | None = None
+    """The columns (or the one column) that name a row; absent: the primary key."""
     invariants: dict[Name, Invariant] = Field(default_factory=dict)
     """What must hold of each row that is written by a capability that names it."""
     joins: tuple[Annotated[str, AfterValidator(_join)], ...] | None = None
@@ -340,15 +347,18 @@ _LEVELS: tuple[tuple[tuple[str | type[int] | None, ...], type[Fields], frozenset
     ((), RulesFile, frozenset()),
     (("entities", _ANY), Entity, frozenset()),
     (("entities", _ANY, "owner"), Owner, frozenset()),
+    (("entities", _ANY, "invariants", _ANY), Invariant, frozenset()),
     (("functions", _ANY), Function, frozenset()),
-    (
-        ("capabilities", _ANY),
-        Capability,
-        frozenset({"listen", "notify", "migrate"}),
-    ),
+    (("capabilities", _ANY), Capability, frozenset({"listen", "notify", "migrate"})),
+    (("capabilities", _ANY, "insert", _ANY), InsertRule, frozenset()),
+    (("capabilities", _ANY, "update", _ANY), UpdateRule, frozenset()),
+    (("capabilities", _ANY, "delete", _ANY), DeleteRule, frozenset()),
+    (("capabilities", _ANY, "approval"), ApprovalRule, frozenset()),
+    (("capabilities", _ANY, "statement"), NamedStatement, frozenset()),
     (("roles", _ANY), Role, frozenset()),
     (("roles", _ANY, "budget"), RoleBudget, frozenset()),
     (("roles", _ANY, "budget", "rate"), Rate, frozenset()),
+    (("roles", _ANY, "budget", "writes"), WriteLimits, frozenset()),
     (("subjects", int), SubjectEntry, frozenset({"jwt", "certificate"})),
     (("defaults",), Defaults, frozenset()),
 )

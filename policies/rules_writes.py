@@ -1,7 +1,6 @@
 """The fields of the rules file that permit writing: inserts, updates, deletes and their terms.
 
-Knows one field at a time; what must agree between fields is in `rules_checks`, what must fit the
-database in `policies.writes`.
+Knows one field at a time; what must agree between fields is in `rules_checks`.
 """
 
 from __future__ import annotations
@@ -113,7 +112,7 @@ class Invariant(Fields):
 
 
 class WriteLimits(Fields):
-    """Rows written, over several statements."""
+    """Limits that hold over several statements; absent ones do not limit."""
 
     per_transaction: int | None = Field(default=None, ge=1)
     """Rows in one transaction."""

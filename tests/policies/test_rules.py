@@ -82,7 +82,9 @@ def test_the_strictest_mode_wins(small: RuleSet, roles: list[str], mode: str) ->
 
 
 def test_the_largest_stated_budget_wins_else_the_profile(small: RuleSet) -> None:
-    starting = Budget(1000, 10_000, 100, 3, 500, None, role="support")
+    starting = Budget(
+        1000, 10_000, 100, 3, 500, None, affected=100, reason_required=False, role="support"
+    )
     assert small.budget(["support"]) == starting
     watcher = small.budget(["watcher"])
     assert (watcher.rows, watcher.time_ms) == (200, 60_000)  # below the profile's, but stated
@@ -100,17 +102,37 @@ def test_every_limit_of_a_role_holds() -> None:
 
 
 @pytest.mark.parametrize(
-    ("profile", "limits", "tenant", "sensitive"),
+    ("profile", "limits", "tenant", "sensitive", "affected", "reason"),
     [
-        ("prod", (100, 2000, 40, 1, 100, 10_000), True, "deny"),
-        ("internal", (500, 5000, 80, 2, 200, 10_000), True, "mask"),
-        ("dev", (1000, 10_000, 100, 3, 500, None), False, "mask"),
+        ("prod", (100, 2000, 40, 1, 100, 10_000), True, "deny", 1, True),
+        ("internal", (500, 5000, 80, 2, 200, 10_000), True, "mask", 1, True),
+        ("dev", (1000, 10_000, 100, 3, 500, None), False, "mask", 100, False),
     ],
 )
-def test_profiles(profile: Any, limits: Any, tenant: bool, sensitive: str) -> None:
+def test_profiles(
+    profile: Any, limits: Any, tenant: bool, sensitive: str, affected: int, reason: bool
+) -> None:
     values = PROFILES[profile]
     assert (values.tenant_required, values.sensitive) == (tenant, sensitive)
-    assert parse(f"version: 1\nprofile: {profile}", "r").budget([]) == Budget(*limits)
+    budget = parse(f"version: 1\nprofile: {profile}", "r").budget([])
+    assert budget == Budget(*limits, affected=affected, reason_required=reason)
+
+
+def test_the_largest_limits_of_rows_written_win() -> None:
+    stated = "a: {budget: {writes: {per_transaction: 5, per_session: 50}}}"
+    more = "b: {budget: {writes: {per_transaction: 9}}}"
+    rules = parse(f"version: 1\nroles: {{{stated}, {more}, c: {{}}}}", "r")
+    budget = rules.budget(["a", "b", "c"])
+    assert (budget.written_per_transaction, budget.written_per_session) == (9, 50)
+    assert budget.rule("writes.per_transaction") == "roles.b.budget.writes.per_transaction"
+    assert rules.budget(["c"]).written_per_session is None
+
+
+def test_a_key_is_one_column_or_several() -> None:
+    rules = parse(
+        "version: 1\nprofile: dev\nentities: {a: {key: id}, b: {key: [id, n]}, c: {}}", "r"
+    )
+    assert [rules.entities[name].key for name in "abc"] == [("id",), ("id", "n"), None]
 
 
 def test_tables_of_entities(small: RuleSet) -> None:

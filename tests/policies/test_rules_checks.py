@@ -74,6 +74,11 @@ def problems(text: str) -> list[Problem]:
             "did you mean `users`?",
         ),
         ("roles: {r: {can: [x]}}", "roles.r.can[0]", "define the capability first"),
+        (
+            "roles: {r: {}}\nsubjects: [{login: a, tenant: 1, assume: signed, roles: [r]}]",
+            "subjects[0].assume",
+            "excludes `tenant`",
+        ),
         ("subjects: [{login: a, roles: [x]}]", "subjects[0].roles[0]", "there is no role `x`"),
         (
             "roles: {r: {}}\nsubjects: [{login: a, roles: [r]}, {login: a, roles: [r]}]",

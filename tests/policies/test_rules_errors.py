@@ -31,9 +31,33 @@ def entity(fields: str, profile: str = "prod") -> str:
         # fields
         ("profil: prod", (2, 1), "profil", "unknown field; did you mean `profile`?"),
         ("password: hunter2", (2, 1), "password", "credentials never go into the rules file"),
-        ("entities: {u: {key: id}}", (2, 16), "entities.u.key", "not available in this version"),
+        ("entities: {u: {key: 1}}", (2, 21), "entities.u.key", "must be a list"),
         ("entities: {u: {tenent: a}}", (2, 16), "entities.u.tenent", "did you mean `tenant`?"),
-        ("capabilities: {c: {update: {}}}", (2, 20), "capabilities.c.update", "not available"),
+        ("capabilities: {c: {listen: {}}}", (2, 20), "capabilities.c.listen", "not available"),
+        (
+            "capabilities: {c: {update: {u: {columns: [a], kye: false}}}}",
+            (2, 47),
+            "capabilities.c.update.u.kye",
+            "did you mean `key`?",
+        ),
+        (
+            "capabilities: {c: {update: {u: {columns: [a], rows: 1001}}}}",
+            (2, 53),
+            "capabilities.c.update.u.rows",
+            "at most 1,000",
+        ),
+        (
+            "capabilities: {c: {approval: {by: [r], ttl: 15}}}",
+            (2, 45),
+            "capabilities.c.approval.ttl",
+            "as 30s, 15m or 1h",
+        ),
+        (
+            "capabilities: {c: {approval: {by: [r], ttl: 31d}}}",
+            (2, 45),
+            "capabilities.c.approval.ttl",
+            "between 1s and 30d",
+        ),
         ("roles: {r: {budget: {costs: 1}}}", (2, 22), "roles.r.budget.costs", "mean `cost`?"),
         ("roles: {r: {budget: {cost: 0}}}", (2, 28), "roles.r.budget.cost", "at least 1"),
         (
