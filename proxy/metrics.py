@@ -44,6 +44,10 @@ METRICS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     ),
     "rows_total": ("Rows sent to clients", ()),
     "result_bytes_total": ("Bytes of results sent to clients", ()),
+    "affected_rows_total": (
+        "Rows inserted, updated and deleted, also by transactions that were undone later",
+        ("operation",),
+    ),
     "rows_truncated_total": ("Results cut at the cap of a role", ()),
     "columns_masked_total": ("Masked or hashed columns in statements that ran", ()),
     "cache_total": ("Decisions found in the cache or made anew", ("result",)),
@@ -52,6 +56,7 @@ METRICS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "overhead_seconds": ("Time of a statement that was not the upstream's", ()),
     "clients": ("Clients connected", ()),
     "upstreams": ("Upstream connections", ("state",)),
+    "approvals": ("Requests for consent by what became of them", ("state",)),
     "records_total": ("Operation records by sink and result", ("sink", "result")),
     "policy_info": ("The version of the rules in force", ("version",)),
     "unenforced_roles": ("Roles the rules do not enforce, by mode", ("mode",)),
@@ -59,7 +64,7 @@ METRICS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "catalog_refresh_total": ("Attempts to read the upstream catalog by result", ("result",)),
 }
 
-DECISIONS = frozenset({"allow", "rewrite", "deny"})
+DECISIONS = frozenset({"allow", "rewrite", "hold", "deny"})
 OPERATIONS = frozenset(
     "select values begin commit rollback savepoint release set reset show discard explain prepare "
     "execute deallocate declare fetch move close copy insert update delete merge truncate listen "
@@ -118,6 +123,7 @@ class Metrics(Collector):
         self._upstream = _Histogram(_UPSTREAM_BOUNDS)
         self._overhead = _Histogram(_OVERHEAD_BOUNDS)
         self._clients = self._upstreams = 0
+        self._approvals: dict[str, int] = {}
         self._version = NONE
         self._unenforced: dict[str, int] = {}
         self.registry = CollectorRegistry()
@@ -149,6 +155,8 @@ class Metrics(Collector):
             for effect in facts.effects:
                 if effect.effect in MASKING:
                     self._masked += 1
+        if operation.affected_rows:
+            self._counts["affected_rows_total"][(key[1],)] += operation.affected_rows
         if operation.sqlstate:
             self._count_error(operation)
         if operation.mode != "enforce":
@@ -180,6 +188,10 @@ class Metrics(Collector):
     def unenforced_roles(self, modes: Mapping[str, int]) -> None:
         """How many roles are in observe and bypass mode."""
         self._unenforced = dict(modes)
+
+    def approvals(self, states: Mapping[str, int]) -> None:
+        """How many requests for consent are in each state; the states are a closed set of ours."""
+        self._approvals = dict(states)
 
     def rules_reloaded(self, result: str) -> None:
         """`result`: ok, unchanged or refused."""
@@ -246,6 +258,7 @@ class Metrics(Collector):
             "overhead_seconds": self._overhead,
             "clients": {(): self._clients},
             "upstreams": {("active",): self._upstreams},
+            "approvals": {(state,): count for state, count in self._approvals.items()},
             "policy_info": {(self._version,): 1},
             "unenforced_roles": {(mode,): self._unenforced.get(mode, 0) for mode in UNENFORCED},
         }

@@ -1,7 +1,7 @@
 """One Operation -> its JSON record, without the chain's two fields. Shapes only; no queue, no file.
 
-Times are milliseconds, `timestamp` is when the statement arrived, in UTC. A record never holds a
-value of the database or of the statement; only what Facts and Origin offer gets in.
+Times are milliseconds, `timestamp` is when the statement arrived, in UTC. What an Operation does
+not offer does not get in; it says which values it may hold.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from proxy.oplog.operation import Operation, Origin
 
 LONGEST_TEMPLATE = 65536  # characters; a longer statement is cut, and says so
 LONGEST_NAME = 256  # what a client calls itself is its own choice
+LONGEST_REASON = 1024
 
 _CUT = " ...[cut]"
 _REMEMBERED = 8_000_000  # bytes of JSON
@@ -48,7 +49,7 @@ class Encoder:
         said_of_origin = found[1] if found else self._remember(origin, _origin(origin))
         found = self._parts.get(id(facts))
         said_of_facts = found[1] if found else self._remember(facts, _facts(facts))
-        if lost or operation.sqlstate or operation.code or operation.affected_rows is not None:
+        if lost or _is_special(operation):
             outcome = _dumps(_outcome(operation, lost))[1:]
         else:
             outcome = self._plain_outcome(operation)
@@ -143,6 +144,7 @@ def _facts(facts: Facts) -> dict[str, Any]:
         "entity": facts.entities[0] if facts.entities else "",
         "entities": facts.entities,
         "fields_read": facts.fields_read,
+        "affected_fields": facts.affected_fields,
         "fingerprint": facts.fingerprint,
         "complexity_score": facts.complexity_score,
         "sql_template": _short(facts.sql_template),
@@ -162,12 +164,26 @@ def _facts(facts: Facts) -> dict[str, Any]:
     return said
 
 
+def _is_special(operation: Operation) -> bool:
+    """Whether its outcome is more than a read's that went well."""
+    return bool(
+        operation.sqlstate
+        or operation.code
+        or operation.affected_rows is not None
+        or operation.reason
+        or operation.approval_id
+        or operation.invariants_checked
+        or operation.before is not None
+        or operation.after is not None
+    )
+
+
 def _outcome(operation: Operation, lost: int) -> dict[str, Any]:
     total = round(operation.total_seconds * 1000, 3)
     error = None
     if operation.sqlstate or operation.code:
         error = {"sqlstate": operation.sqlstate, "code": operation.code, "hint": operation.hint}
-    said = {
+    said: dict[str, Any] = {
         "policy_version": operation.policy_version,
         "mode": operation.mode,
         "decision": operation.decision,
@@ -183,8 +199,18 @@ def _outcome(operation: Operation, lost: int) -> dict[str, Any]:
             "total": total,
         },
         "cache": operation.cache,
+        "reason": _short(operation.reason, LONGEST_REASON),
+        "approval_id": operation.approval_id,
+        "invariants_checked": [
+            {"name": one.name, "enforced_by": one.enforced_by, "result": one.result}
+            for one in operation.invariants_checked
+        ],
         "error": error,
     }
+    if operation.before is not None or operation.after is not None:
+        said["before"] = [orjson.Fragment(row) for row in operation.before or ()]
+        said["after"] = [orjson.Fragment(row) for row in operation.after or ()]
+        said["images_truncated"] = operation.images_truncated
     if lost:
         said["lost"] = lost
     return said
@@ -208,8 +234,8 @@ def _form(operation: Operation) -> bytes:
     return form
 
 
-def _short(text: str) -> str:
-    return text if len(text) <= LONGEST_TEMPLATE else text[:LONGEST_TEMPLATE] + _CUT
+def _short(text: str, longest: int = LONGEST_TEMPLATE) -> str:
+    return text if len(text) <= longest else text[:longest] + _CUT
 
 
 def _dumps(value: dict[str, Any]) -> bytes:
@@ -225,7 +251,7 @@ def _plain(value: object) -> object:
         return {key: _plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [_plain(item) for item in value]
-    if value is None or isinstance(value, (bool, float)):
+    if value is None or isinstance(value, (bool, float, orjson.Fragment)):
         return value
     if isinstance(value, int) and abs(value) < 2**63:
         return value

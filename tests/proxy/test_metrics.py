@@ -70,6 +70,19 @@ def test_a_statement_counts_everywhere() -> None:
     assert abs(overhead - 0.0006) < 1e-9
 
 
+def test_rows_written_are_counted_by_operation() -> None:
+    m = metrics()
+    facts = replace(FACTS, operation="update")
+    m.record(operation(facts=facts, affected_rows=3))
+    m.record(operation(facts=facts, affected_rows=2, decision="allow"))
+    m.record(operation(facts=facts, affected_rows=None, decision="hold", code="QW"))
+    m.record(operation(facts=replace(FACTS, operation="odd"), affected_rows=1))
+    assert value(m, "affected_rows_total", operation="update") == 5
+    assert value(m, "affected_rows_total", operation="other") == 1
+    labels = {**LABELS, "operation": "update", "decision": "hold", "reason": "other"}
+    assert value(m, "statements_total", **labels) == 1
+
+
 def test_a_refusal_is_no_upstream_time_and_no_rows() -> None:
     m = metrics()
     m.record(
@@ -144,11 +157,15 @@ def test_gauges_and_counters_of_the_server() -> None:
     m.upstream_opened()
     m.policy_info("aaa")
     m.policy_info("bbb")
+    m.approvals({"waiting": 3})
+    m.approvals({"waiting": 2, "granted": 1})
     m.rules_reloaded("refused")
     m.catalog_refreshed("unchanged")
     m.count_records("jsonl", "written", 5)
     assert value(m, "clients") == 1
     assert value(m, "upstreams", state="active") == 1
+    assert value(m, "approvals", state="waiting") == 2
+    assert value(m, "approvals", state="granted") == 1
     assert value(m, "policy_info", version="bbb") == 1
     assert value(m, "policy_info", version="aaa") is None
     assert value(m, "rules_reload_total", result="refused") == 1

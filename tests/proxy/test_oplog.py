@@ -35,6 +35,7 @@ FACTS = Facts(
     capability="browse",
     entities=("users", "orders"),
     fields_read=("users.email",),
+    affected_fields=("users.name",),
     fingerprint="00000000000000ab",
     sql_template="SELECT email FROM users WHERE id = $1",
     rewritten_template="SELECT email FROM (SELECT ...) AS users WHERE id = $1",
@@ -98,6 +99,7 @@ class TestEncode:
             "entity": "users",
             "entities": ["users", "orders"],
             "fields_read": ["users.email"],
+            "affected_fields": ["users.name"],
             "fingerprint": "00000000000000ab",
             "complexity_score": 0,
             "sql_template": FACTS.sql_template,
@@ -120,6 +122,9 @@ class TestEncode:
             "duration_ms": 12.5,
             "timings": {"decide": 1.2, "upstream": 10.0, "total": 12.5},
             "cache": "hit",
+            "reason": "",
+            "approval_id": "",
+            "invariants_checked": [],
             "error": None,
         }
 
