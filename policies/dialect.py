@@ -99,6 +99,8 @@ def plain(text: bytes) -> str:
                 out[start] = out[tokens[at + 1].start] = ord(" ")
             case "VALUE_P" if "(" in brackets and _is_between(tokens, at):  # JSON_OBJECT(k VALUE v)
                 out[start:end] = b",".ljust(end - start)
+            case "DEFAULT" if following in ("ASCII_41", "ASCII_44"):  # VALUES (1, DEFAULT)
+                out[start:end] = b"NULL".ljust(end - start)
             case "DEFAULT" if "(" in brackets:
                 out[start:end] = b",".ljust(end - start)
             case "ASCII_58" if brackets[-1:] == "(":  # JSON_OBJECT(key: value)
@@ -159,9 +161,24 @@ def _is_between(tokens: list[grammar.Token], at: int) -> bool:
 
 
 def _follows_with(tokens: list[grammar.Token], at: int) -> bool:
-    """Whether what stands at `at`, or in a bracket that opens before it, comes after a bracket."""
-    before = [t.name for t in tokens[max(0, at - 20) : at] if not t.name.endswith("COMMENT")][-2:]
-    return before[-1:] == ["ASCII_41"] or before == ["ASCII_41", "ASCII_40"]
+    """Whether what stands at `at`, or in a bracket that opens before it, comes after a bracket
+    that is no list of columns of an INSERT."""
+    before = [n for n in range(max(0, at - 20), at) if not tokens[n].name.endswith("COMMENT")][-2:]
+    if len(before) == 2 and tokens[before[1]].name == "ASCII_40":
+        before.pop()
+    if not before or tokens[before[-1]].name != "ASCII_41":
+        return False
+    return tokens[_opening(tokens, before[-1]) - 1].name != "INSERT"
+
+
+def _opening(tokens: list[grammar.Token], at: int) -> int:
+    """Number of the token that opens the bracket that token `at` closes; 1 when none does."""
+    depth = 0
+    for number in range(at, 1, -1):
+        depth += {"ASCII_41": 1, "ASCII_40": -1}.get(tokens[number].name, 0)
+        if depth == 0:
+            return number
+    return 1
 
 
 def _blank_name(out: bytearray, tokens: list[grammar.Token], at: int) -> None:
@@ -211,13 +228,16 @@ _CLAUSES = tuple(
         r"(?P<clause> (?:NULL_P|ABSENT) ON NULL_P)(?= )",
         rf"(?P<clause> FORMAT(?:_LA)? JSON(?: ENCODING{_NAME})?)(?= )",
         r"(?P<clause> (?:WITH|WITH_LA|WITHOUT|WITHOUT_LA) UNIQUE(?: KEYS)?)(?= )",
-        rf"(?P<clause> RETURNING{_NAME}(?: ASCII_40 ICONST ASCII_41)?(?: ASCII_91 ASCII_93)?)(?= )",
+        rf"(?P<clause> RETURNING{_NAME}(?: ASCII_40 ICONST ASCII_41)?(?: ASCII_91 ASCII_93)?)"
+        r"(?= (?:ASCII_41|FORMAT|FORMAT_LA|WITH|WITH_LA|WITHOUT|WITHOUT_LA|KEEP|OMIT|DEFAULT"
+        r"|ERROR_P|NULL_P|EMPTY_P|TRUE_P|FALSE_P|UNKNOWN) )",
         r"(?P<clause> (?:ERROR_P|NULL_P|EMPTY_P|EMPTY_P ARRAY|EMPTY_P OBJECT_P|TRUE_P|FALSE_P"
         r"|UNKNOWN) ON (?:EMPTY_P|ERROR_P))(?= )",
         r"(?P<clause> ON (?:EMPTY_P|ERROR_P))(?= )",
         r"(?P<clause> (?:WITH|WITHOUT)(?: CONDITIONAL| UNCONDITIONAL)?(?: ARRAY)? WRAPPER)(?= )",
         r"(?P<clause> COLLATE IDENT ASCII_46 DEFAULT)(?= )",
         r"(?P<clause> (?:KEEP|OMIT) QUOTES(?: ON SCALAR STRING_P)?)(?= )",
+        r"(?P<clause> OVERRIDING (?:SYSTEM_P|USER) VALUE_P)(?= )",
     )
 )
 

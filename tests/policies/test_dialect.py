@@ -19,7 +19,12 @@ SPELLED = [
     ("TABLE t", "FROM  t"),
     ("é = 1", "xx = 1"),
     ("0x1F + 1_000", "1111 + 11111"),
-]
+    ("(a) OVERRIDING SYSTEM VALUE VALUES (1, DEFAULT)",
+     "(a)                         VALUES (1, NULL   )"),
+    ("RETURNING a, b", "RETURNING a, b"),
+    ("JSON_VALUE(a RETURNING int4)", "xxxxxxxxxx(a               )"),
+    ("THEN INSERT (a) VALUES (b)", "THEN INSERT (a) VALUES (b)"),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("text", "expected"), SPELLED)
