@@ -5,11 +5,14 @@ The only file that makes an Allow, and so the only way for a text to reach an up
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 from policies import grammar
 from policies.catalog import Catalog
+from policies.choice import chosen, only_reads
+from policies.comments import said
 from policies.copying import copy_out
 from policies.decision import (
     Allow,
@@ -82,12 +85,14 @@ class Snapshot:
     _views: dict[Subject, Views] = field(default_factory=dict)
 
     def views(self, subject: Subject) -> Views:
-        """The subject's policy views, compiled once."""
+        """The subject's policy views, compiled once: of the capability it has chosen, if any."""
         found = self._views.get(subject)
         if found is None:
             if len(self._views) >= _MOST_VIEWS:
                 self._views.clear()
-            found = Views(self.rules, self.catalog, subject, self.hash_key)
+            chosen = subject.capability
+            rules = self.rules.only(chosen) if chosen else self.rules
+            found = Views(rules, self.catalog, subject, self.hash_key)
             self._views[subject] = found
         return found
 
@@ -107,9 +112,9 @@ def _enforced(text: bytes, subject: Subject, snapshot: Snapshot) -> Decision:
         admit(text)
         raws = _parsed(text)
         plans = []
-        for raw in raws:
+        for raw, words in zip(raws, _words(text, raws), strict=True):
             facts = _facts_before(raw)
-            plans.append(_plan(raw, facts, subject, snapshot))
+            plans.append(_plan(raw, facts, subject, snapshot, words))
         joined = JOINT.join(plan.sql for plan in plans)
         named = any(plan.naming is not None for plan in plans)
         return Allow(tuple(plans), joined, snapshot.version, named=named)
@@ -158,18 +163,30 @@ def _parsed(text: bytes) -> tuple[Raw, ...]:
         raise Refusal(SYNTAX_ERROR, str(error), place=place) from error
 
 
-def _plan(raw: Raw, facts: Facts, subject: Subject, snapshot: Snapshot) -> Plan:
+def _words(text: bytes, raws: Sequence[Raw]) -> list[Mapping[str, str]]:
+    """What the comments before, in and behind each statement say."""
+    ends = [*(raw.start + len(raw.text) for raw in raws[:-1]), len(text)]
+    return [said(text[start:end]) for start, end in pairwise((0, *ends))][: len(raws)]
+
+
+def _plan(
+    raw: Raw, facts: Facts, subject: Subject, snapshot: Snapshot, words: Mapping[str, str]
+) -> Plan:
     statement = Statement(
         text=raw.text,
         offset=raw.start,
         kind=raw.kind,
         node=raw.node,
         subject=subject,
-        views=snapshot.views(subject),
+        views=snapshot.views(replace(subject, capability="") if subject.capability else subject),
         catalog=snapshot.catalog,
         budget=snapshot.rules.budget(subject.roles),
+        said=words,
         operation=facts.operation,
     )
+    if (words or subject.capability) and only_reads(raw.kind, raw.node):
+        capability = chosen(statement)
+        statement.views = snapshot.views(replace(subject, capability=capability))
     if raw.kind == "SelectStmt":
         for step in STEPS:
             step(statement)

@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
+from typing import Any
 
 from pydantic import Field, ValidationError
 
@@ -78,9 +79,8 @@ class RuleSet(RulesFile):
     def selectable(self, roles: Iterable[str]) -> dict[str, tuple[str, ...]]:
         """Entity name -> the capabilities that permit reading it, in the order of roles."""
         found: dict[str, tuple[str, ...]] = {}
-        granted = [c for name in roles if name in self.roles for c in self.roles[name].can]
-        for capability in dict.fromkeys(granted):
-            for entity in self.capabilities[capability].select:
+        for capability, able in dict(self._granted(roles)).items():
+            for entity in able.select:
                 if self.entities[entity].visible:
                     found[entity] = (*found.get(entity, ()), capability)
         return found
@@ -92,9 +92,8 @@ class RuleSet(RulesFile):
     def callable(self, roles: Iterable[str]) -> dict[str, tuple[str, ...]]:
         """Name of a function -> the capabilities that permit calling it."""
         found: dict[str, tuple[str, ...]] = {}
-        granted = (c for name in roles if name in self.roles for c in self.roles[name].can)
-        for capability in dict.fromkeys(granted):
-            for function in self.capabilities[capability].call:
+        for capability, able in dict(self._granted(roles)).items():
+            for function in able.call:
                 found[function] = (*found.get(function, ()), capability)
         return found
 
@@ -121,10 +120,30 @@ class RuleSet(RulesFile):
             frozenset(name for name, able in granted.items() if able.analyze),
         )
 
+    def granted(self, roles: Iterable[str]) -> tuple[str, ...]:
+        """The capabilities of these roles a statement may choose, in the order of roles."""
+        return tuple(dict(self._granted(roles)))
+
     def _granted(self, roles: Iterable[str]) -> Iterator[tuple[str, Capability]]:
+        """Without those that are one statement: they permit nothing else."""
+        for name in self._listed(roles):
+            if self.capabilities[name].statement is None:
+                yield name, self.capabilities[name]
+
+    def _listed(self, roles: Iterable[str]) -> Iterator[str]:
         for role in roles:
             if role in self.roles:
-                yield from ((name, self.capabilities[name]) for name in self.roles[role].can)
+                yield from self.roles[role].can
+
+    def only(self, capability: str) -> RuleSet:
+        """The same rules as if no role had another capability."""
+        roles = {
+            name: role.model_copy(update={"can": tuple(c for c in role.can if c == capability)})
+            for name, role in self.roles.items()
+        }
+        # Made anew, not copied: what a copy keeps of answers would still be those of all.
+        fields: dict[str, Any] = {name: getattr(self, name) for name in RuleSet.model_fields}
+        return RuleSet.model_construct(**{**fields, "roles": roles})
 
     def mode(self, roles: Iterable[str]) -> Mode:
         """The strictest mode of these roles; no role, or an unknown one, means enforce."""

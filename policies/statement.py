@@ -108,6 +108,7 @@ class Statement:
     views: Views
     catalog: Catalog
     budget: Budget
+    said: Mapping[str, str] = field(default_factory=dict)  # by its comments: policies.comments
     reading: Reading = field(default_factory=Reading)
     sites: list[Site] = field(default_factory=list)
     uses: list[Use] = field(default_factory=list)
@@ -150,6 +151,7 @@ class Statement:
             views=self.views,
             catalog=self.catalog,
             budget=self.budget,
+            said=self.said,
         )
 
     @property

@@ -121,6 +121,7 @@ class Views:
     def __init__(
         self, rules: RuleSet, catalog: Catalog, subject: Subject, hash_key: bytes = b""
     ) -> None:
+        self.granted = rules.granted(subject.roles)  # capabilities that may be chosen
         self.lockers = rules.lockers(subject.roles)  # capabilities that may lock
         self.joins = rules.joins
         granted = rules.callable(subject.roles)

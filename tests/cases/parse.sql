@@ -19,8 +19,8 @@ SELECT id AS größe, 'ä' FROM s WHERE x = 'ü' AND id = 1
 >> LIMIT 101
 
 --# comments stay
-SELECT /* capability='x' */ id FROM s -- the end
->> SELECT /* capability='x' */ id FROM (SELECT r."id", r."x" FROM "public"."s" r) AS "s" -- the end
+SELECT /* capability='browse' */ id FROM s -- the end
+>> SELECT /* capability='browse' */ id FROM (SELECT r."id", r."x" FROM "public"."s" r) AS "s" -- the end
 >> LIMIT 101
 
 --# operators sqlglot does not know
