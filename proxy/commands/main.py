@@ -25,7 +25,7 @@ from proxy.commands import CommandError
 from proxy.commands.check import check
 from proxy.commands.demo import demo
 from proxy.commands.explain import explain
-from proxy.commands.ops import verify
+from proxy.commands.ops import listing, verify
 from proxy.commands.passwd import passwd
 from proxy.commands.schema import schema
 from proxy.commands.serve import serve
@@ -45,7 +45,7 @@ COMMANDS: dict[str, Command | dict[str, Command | str]] = {
     "explain": explain,
     "passwd": passwd,
     "schema": schema,
-    "ops": {"": "Work with operation records.", "verify": verify},
+    "ops": {"": "Work with operation records.", "list": listing, "verify": verify},
 }
 
 

@@ -2,7 +2,7 @@
 
 Covers proxy/commands/main.py, proxy/commands/serve.py, proxy/commands/check.py,
 proxy/commands/explain.py, proxy/commands/passwd.py, proxy/commands/schema.py,
-proxy/commands/ops.py and proxy/commands/demo.py.
+proxy/commands/ops.py, proxy/oplog/search.py and proxy/commands/demo.py.
 """
 
 from __future__ import annotations
@@ -330,3 +330,68 @@ class TestOpsVerify:
             1,
             f"querywarden: {tmp_path / 'none'}: no such file or directory\n",
         )
+
+
+class TestOpsList:
+    RECORDS = (
+        '{"timestamp":"2026-01-01T10:00:00.000000Z","principal":{"user":"ann"},"decision":"allow",'
+        '"outcome":"ok","operation":"select","entity":"users","entities":["users","orders"],'
+        '"capability":"browse","row_count":7,"affected_rows":null,"reason":"","error":null,'
+        '"prev_hash":"0","hash":"1"}',
+        '{"timestamp":"2999-01-01T10:00:00.000000Z","principal":{"user":"bob"},"decision":"deny",'
+        '"outcome":"refused","operation":"update","entity":"orders","entities":["orders"],'
+        '"capability":"refund_order","row_count":0,"affected_rows":0,'
+        '"reason":"Ticket 77\\u001b[2J","error":{"sqlstate":"QW002","code":"REASON_REQUIRED"},'
+        '"prev_hash":"1","hash":"2"}',
+        '{"no": "record"}',
+        "[" * 100_000,
+        '{"cut of',
+    )
+
+    @pytest.fixture
+    def records(self, tmp_path: Path) -> Path:
+        path = tmp_path / "records"
+        path.write_text("\n".join(self.RECORDS))
+        return path
+
+    @pytest.mark.parametrize(
+        ("options", "logins"),
+        [
+            ([], ["ann", "bob"]),
+            (["--entity", "orders"], ["ann", "bob"]),
+            (["--entity", "users"], ["ann"]),
+            (["--operation", "update"], ["bob"]),
+            (["--capability", "refund_order"], ["bob"]),
+            (["--capability", "refund"], []),
+            (["--reason", "ticket"], ["bob"]),
+            (["--login", "ann"], ["ann"]),
+            (["--decision", "deny"], ["bob"]),
+            (["--since", "1h"], ["bob"]),
+            (["--entity", "orders", "--login", "ann", "--decision", "allow"], ["ann"]),
+            (["--entity", "users", "--login", "bob"], []),
+        ],
+    )
+    def test_records_meet_every_option(
+        self, run: Run, records: Path, options: list[str], logins: list[str]
+    ) -> None:
+        done = run("ops", "list", records, *options)
+        assert [line.split()[1] for line in done.out.splitlines()] == logins
+
+    def test_json_is_the_line_itself(self, run: Run, records: Path) -> None:
+        assert run("ops", "list", records, "--json").out.splitlines() == list(self.RECORDS[:2])
+
+    def test_a_line_says_what_happened_and_steers_no_terminal(
+        self, run: Run, records: Path
+    ) -> None:
+        first, second = run("ops", "list", records).out.splitlines()
+        assert first.split() == [
+            "2026-01-01T10:00:00", "ann", "allow", "ok", "select", "users", "7", "browse",
+        ]  # fmt: skip
+        assert second.endswith("0  refund_order  REASON_REQUIRED  Ticket 77?[2J")
+
+    def test_no_duration_and_no_file(self, run: Run, tmp_path: Path, records: Path) -> None:
+        done = run("ops", "list", records, "--since", "yesterday")
+        assert (done.status, done.out) == (2, "")
+        assert "--since 'yesterday' is no duration" in done.err
+        done = run("ops", "list", tmp_path / "none")
+        assert done.err == f"querywarden: {tmp_path / 'none'}: no such file or directory\n"
