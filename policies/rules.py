@@ -30,6 +30,7 @@ from policies.rules_errors import (
 )
 from policies.rules_models import Capability, RulesFile, fields_at, json_schema
 from policies.rules_text import Document, merge, read_yaml
+from policies.rules_write_checks import approval_warnings
 from policies.subject import Subject
 
 __all__ = ["Budget", "RuleSet", "RulesError", "json_schema", "parse", "parse_all"]
@@ -185,7 +186,8 @@ class RuleSet(RulesFile):
         return ColumnRule("show")
 
     def warnings(self) -> tuple[str, ...]:
-        """What deserves a loud word at load: roles that do not enforce, and who has them."""
+        """What deserves a loud word at load: roles that do not enforce, and who has them; consent
+        that nobody can give."""
         said = []
         for name, role in self.roles.items():
             if role.mode == "enforce":
@@ -196,7 +198,7 @@ class RuleSet(RulesFile):
                 f"role {name} is in mode {role.mode}: its statements are forwarded as written"
                 f" (logins: {who or 'none'})"
             )
-        return tuple(said)
+        return (*said, *approval_warnings(self))
 
     def _roles_of(self, login: str) -> tuple[str, ...]:
         return self._subjects_by_login[login].roles

@@ -6,11 +6,13 @@ so is the SQL of `rows`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 
 from policies.rules_budget import PROFILES
-from policies.rules_errors import Finding, Location, did_you_mean, shown
+from policies.rules_errors import Finding, Location, shown
 from policies.rules_models import Entity, Function, RulesFile, SubjectEntry, split_table
+from policies.rules_names import known, repeated
+from policies.rules_write_checks import WRITE_CHECKS
 
 
 def check(rules: RulesFile) -> list[Finding]:
@@ -67,16 +69,16 @@ def _functions(rules: RulesFile) -> Iterator[Finding]:
             hint = f"add `function: public.{name.lower()}`"
             yield Finding(("functions", name), message, hint)
             continue
-        known = function_of(name, function)
-        if known in taken:
-            message = f"{'.'.join(known)} is already function `{taken[known]}`"
-            first = ("functions", taken[known])
+        called = function_of(name, function)
+        if called in taken:
+            message = f"{'.'.join(called)} is already function `{taken[called]}`"
+            first = ("functions", taken[called])
             yield Finding(("functions", name), message, "keep one of the two", first=first)
-        taken.setdefault(known, name)
+        taken.setdefault(called, name)
     for name, capability in rules.capabilities.items():
         at: Location = ("capabilities", name, "call")
-        yield from _known(at, capability.call, "function", tuple(rules.functions))
-        yield from _repeated(at, capability.call)
+        yield from known(at, capability.call, "function", tuple(rules.functions))
+        yield from repeated(at, capability.call)
 
 
 def _joins(rules: RulesFile) -> Iterator[Finding]:
@@ -84,15 +86,15 @@ def _joins(rules: RulesFile) -> Iterator[Finding]:
     for name, entity in rules.entities.items():
         at: Location = ("entities", name, "joins")
         named = [text.partition(".")[0] for text in entity.joins or ()]
-        yield from _known(at, named, "entity", tuple(rules.entities))
-        yield from _repeated(at, entity.joins or ())
+        yield from known(at, named, "entity", tuple(rules.entities))
+        yield from repeated(at, entity.joins or ())
 
 
 def _owner_roles(rules: RulesFile) -> Iterator[Finding]:
     for name, entity in rules.entities.items():
         if entity.owner and entity.owner.roles:
             at = ("entities", name, "owner", "for")
-            yield from _known(at, entity.owner.roles, "role", tuple(rules.roles))
+            yield from known(at, entity.owner.roles, "role", tuple(rules.roles))
 
 
 def _references(rules: RulesFile) -> Iterator[Finding]:
@@ -104,9 +106,9 @@ def _references(rules: RulesFile) -> Iterator[Finding]:
             if entity in rules.entities and entity not in visible:
                 hint = "remove it here, or remove `visible: false` there"
                 yield Finding((*at, index), f"entity `{entity}` is hidden", hint)
-        known = [e if e not in rules.entities else "" for e in capability.select]
-        yield from _known(at, known, "entity", visible)
-        yield from _repeated(at, capability.select)
+        unknown = [e if e not in rules.entities else "" for e in capability.select]
+        yield from known(at, unknown, "entity", visible)
+        yield from repeated(at, capability.select)
         if capability.lock and not capability.select:
             yield Finding((*at[:-1], "lock"), "locks nothing", "list the entities in `select`")
         for field in ("explain", "analyze"):
@@ -114,12 +116,12 @@ def _references(rules: RulesFile) -> Iterator[Finding]:
                 message = "explains nothing"
                 yield Finding((*at[:-1], field), message, "list the entities in `select`")
     for name, role in rules.roles.items():
-        yield from _known(("roles", name, "can"), role.can, "capability", tuple(rules.capabilities))
-        yield from _repeated(("roles", name, "can"), role.can)
+        yield from known(("roles", name, "can"), role.can, "capability", tuple(rules.capabilities))
+        yield from repeated(("roles", name, "can"), role.can)
     for index, subject in enumerate(rules.subjects):
         at = ("subjects", index, "roles")
-        yield from _known(at, subject.roles, "role", tuple(rules.roles))
-        yield from _repeated(at, subject.roles)
+        yield from known(at, subject.roles, "role", tuple(rules.roles))
+        yield from repeated(at, subject.roles)
 
 
 def _logins(rules: RulesFile) -> Iterator[Finding]:
@@ -184,6 +186,7 @@ CHECKS: tuple[Callable[[RulesFile], Iterator[Finding]], ...] = (
     _logins,
     _subject_values,
     _default_globs,
+    *WRITE_CHECKS,
 )
 
 
@@ -198,26 +201,10 @@ def function_of(name: str, function: Function) -> tuple[str, str]:
 
 
 def _reached(rules: RulesFile, subject: SubjectEntry) -> dict[str, Entity]:
-    """The entities a subject's roles may read; none in bypass, where no scope applies."""
+    """The entities a subject's roles may read or write; none in bypass, where no scope applies."""
     roles = [rules.roles[role] for role in subject.roles if role in rules.roles]
     if roles and all(role.mode == "bypass" for role in roles):
         return {}
     granted = [rules.capabilities[c] for r in roles for c in r.can if c in rules.capabilities]
-    names = dict.fromkeys(name for capability in granted for name in capability.select)
+    names = dict.fromkeys(n for c in granted for n in (*c.select, *c.insert, *c.update, *c.delete))
     return {name: rules.entities[name] for name in names if name in rules.entities}
-
-
-def _known(
-    at: Location, names: Sequence[str], what: str, choices: tuple[str, ...]
-) -> Iterator[Finding]:
-    """Findings for the names (empty ones aside) that are not among the choices."""
-    for index, name in enumerate(names):
-        if name and name not in choices:
-            hint = did_you_mean(name, choices) or f"define the {what} first"
-            yield Finding((*at, index), f"there is no {what} `{name}`", hint)
-
-
-def _repeated(at: Location, names: Sequence[str]) -> Iterator[Finding]:
-    for index, name in enumerate(names):
-        if name in names[:index]:
-            yield Finding((*at, index), f"`{name}` is listed twice", "remove one of them")

@@ -1,6 +1,6 @@
 """The fields of the rules file that permit writing: inserts, updates, deletes and their terms.
 
-Knows one field at a time; what must agree between fields is in `rules_checks`.
+Knows one field at a time; what must agree between fields is in `rules_write_checks`.
 """
 
 from __future__ import annotations
@@ -39,6 +39,13 @@ def span_seconds(span: str) -> int:
     return int(found[1]) * _SECONDS[found[2]]
 
 
+def _sql(text: str) -> str:
+    if not text.strip() or "\0" in text:
+        raise invalid("must not be empty", "write SQL, or remove the line")
+    return text
+
+
+Sql = Annotated[str, AfterValidator(_sql)]
 Column = Annotated[str, AfterValidator(check_name)]
 Span = Annotated[
     str,
@@ -96,16 +103,16 @@ class ApprovalRule(Fields):
 class NamedStatement(Fields):
     """A statement of the rules, called by the capability's name: EXECUTE name(values)."""
 
-    sql: str = Field(min_length=1)
+    sql: Sql
     """One statement; $1, $2 ... are its parameters."""
-    parameters: dict[Column, str] = Field(default_factory=dict)
+    parameters: dict[Column, Sql] = Field(default_factory=dict)
     """Name and type of each parameter, in order."""
 
 
 class Invariant(Fields):
     """What must hold of each row that is written. One of the two fields."""
 
-    holds: str | None = Field(default=None, min_length=1)
+    holds: Sql | None = None
     """An SQL condition over the entity's own columns and subject.*; of a row deleted, as it was."""
     constraint: str | None = Field(default=None, min_length=1)
     """A constraint of the table that enforces it."""

@@ -88,6 +88,18 @@ def entity(fields: str, profile: str = "prod") -> str:
         ("roles: {r: {budget: {time: 2}}}", (2, 28), "roles.r.budget.time", "as 500ms, 2s or 1m"),
         ("roles: {r: {budget: {time: 99ms}}}", (2, 28), "roles.r.budget.time", "between 100ms"),
         ("roles: {r: {budget: {time: 11m}}}", (2, 28), "roles.r.budget.time", "and 10m"),
+        (
+            'capabilities: {c: {statement: {sql: "SELECT 1\\0; DROP"}}}',
+            (2, 37),
+            "capabilities.c.statement.sql",
+            "must not be empty",
+        ),
+        (
+            "entities: {u: {shared: true, invariants: {i: {holds: ' '}}}}",
+            (2, 54),
+            "entities.u.invariants.i.holds",
+            "must not be empty",
+        ),
         # names
         ("roles: {'a b': {}}", (2, 9), "roles.a b", "is not a name"),
         ("entities: {u: {table: users}}", (2, 23), "entities.u.table", "write public.users"),
