@@ -135,7 +135,8 @@ class Write:
     rows it may affect, `most_rule` says where. `tag`: the verb of the client's command tag, "" for
     the upstream's. `silent`: the rows that come back are ours alone, the client asked for none.
     `images`: the last column of each row is ours, the row before and after as JSON text.
-    `constraints`: name of a constraint of the database -> the invariant it enforces.
+    `constraints`: name of a constraint of the database -> the invariant it enforces. `shown`: the
+    names of relations, columns and constraints that the database's own errors may say.
     """
 
     bound: int | None
@@ -147,6 +148,7 @@ class Write:
     copies_in: bool = False
     checks: tuple[Check, ...] = ()
     constraints: tuple[tuple[str, str], ...] = ()
+    shown: frozenset[str] = frozenset()
     invariants: tuple[tuple[str, str], ...] = ()  # name, what enforces it: constraint, statement
     reason: str = ""  # as its comment says
     reason_required: bool = False
