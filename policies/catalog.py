@@ -24,6 +24,7 @@ class Column:
     not_null: bool = False
     typmod: int = -1
     generated: bool = False  # GENERATED ALWAYS AS (...), stored or virtual
+    identity: bool = False  # GENERATED ... AS IDENTITY
 
 
 # What a definition names besides columns of its own relation: (kind, OID, attnum or 0). Kinds:
@@ -42,6 +43,7 @@ class Index:
     leading: str = ""  # name of the first plain key column, "" for an expression
     keys: tuple[str, ...] = ()  # names of the key columns in order, up to the first expression
     needs: Needs = ()
+    plain: bool = False  # keys are all columns, of all rows, and it holds after each statement
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,16 @@ class Constraint:
     references: int = 0
     referenced: tuple[int, ...] = ()
     needs: Needs = ()
+    at_once: bool = True  # each statement is held to it: it is enforced, and not only at COMMIT
+
+
+@dataclass(frozen=True, slots=True)
+class Trigger:
+    """A trigger somebody wrote that fires. `before_row`: it may change a row before it is written,
+    or leave it out."""
+
+    name: str
+    before_row: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +109,8 @@ class Relation:
     indexes: tuple[Index, ...] = ()
     constraints: tuple[Constraint, ...] = ()
     barrier: bool = False
+    triggers: tuple[Trigger, ...] = ()  # its own, not those of its partitions
+    rewritten: bool = False  # a table with rules (CREATE RULE), which change statements
     reads: tuple[tuple[int, int], ...] = ()
     defaults: tuple[Default, ...] = ()
     parents: tuple[int, ...] = ()  # OIDs of relations it inherits from or is a partition of

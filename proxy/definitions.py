@@ -1,4 +1,5 @@
-"""What definitions upstream name: the objects behind indexes, constraints, defaults and domains.
+"""What definitions upstream name: the objects behind indexes, constraints, defaults and domains;
+and what a table does by itself when it is written: triggers and rules.
 
 Whoever shows a definition shows the names in it, so each is read with what it depends on. Used by
 `proxy.introspect` alone, on its connection; must not know rules, clients or decisions.
@@ -11,7 +12,7 @@ from dataclasses import dataclass, field
 
 import asyncpg
 
-from policies.catalog import FIRST_NORMAL_OID, Constraint, Default, Needs, Sequence
+from policies.catalog import FIRST_NORMAL_OID, Constraint, Default, Needs, Sequence, Trigger
 
 # Indexes hang on what they index, and schemas and other constraints are judged on their own, so
 # these say nothing more. What comes with an extension is public knowledge.
@@ -62,6 +63,18 @@ SELECT k.contypid AS type, k.oid, k.conname::text AS name, k.contype::text AS ki
   FROM pg_constraint k WHERE k.contypid <> 0 ORDER BY k.contypid, k.oid
 """
 
+# Of those that fire in a session like ours; tgtype: 1 is for each row, 2 before.
+_TRIGGERS = """
+SELECT t.tgrelid AS relation, t.tgname::text AS name, t.tgtype & 3 = 3 AS before_row
+  FROM pg_trigger t WHERE NOT t.tgisinternal AND t.tgenabled IN ('O', 'A')
+ ORDER BY t.tgrelid, t.tgname COLLATE "C"
+"""
+
+_REWRITTEN = """
+SELECT DISTINCT r.ev_class AS relation FROM pg_rewrite r JOIN pg_class c ON c.oid = r.ev_class
+ WHERE c.relkind IN ('r', 'p')
+"""
+
 _KINDS = {"pg_class": "relation", "pg_type": "type", "pg_proc": "function"}
 
 
@@ -75,6 +88,8 @@ class Definitions:
     partitions: dict[int, tuple[int, ...]] = field(default_factory=dict)
     domains: dict[int, list[Constraint]] = field(default_factory=lambda: defaultdict(list))
     sequences: tuple[Sequence, ...] = ()
+    triggers: dict[int, list[Trigger]] = field(default_factory=lambda: defaultdict(list))
+    rewritten: frozenset[int] = frozenset()
 
     def partition_columns(self, relation: int) -> tuple[int, ...]:
         """Attnums its partition key reads, ascending; () when it is not partitioned."""
@@ -130,6 +145,9 @@ async def read_definitions(connection: asyncpg.Connection) -> Definitions:
                 needs=_without_type(found.of("pg_constraint", row["oid"]), row["type"]),
             )
         )
+    for row in await connection.fetch(_TRIGGERS):
+        found.triggers[row["relation"]].append(Trigger(row["name"], row["before_row"]))
+    found.rewritten = frozenset(row["relation"] for row in await connection.fetch(_REWRITTEN))
     found.sequences = tuple(
         Sequence(row["oid"], row["schema"], row["name"], row["relation"], row["number"])
         for row in await connection.fetch(_SEQUENCES)

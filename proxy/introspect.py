@@ -63,7 +63,7 @@ _COLUMNS = """
 SELECT a.attrelid AS relation, a.attname::text AS name, a.attnum::int4 AS number,
        format_type(a.atttypid, NULL) AS type, a.atttypid AS type_oid,
        a.attnotnull AS not_null, a.atttypmod AS typmod,
-       a.attgenerated <> '' AS generated
+       a.attgenerated <> '' AS generated, a.attidentity <> '' AS identity
   FROM pg_attribute a
   JOIN pg_class c ON c.oid = a.attrelid AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
  WHERE a.attnum > 0 AND NOT a.attisdropped
@@ -76,6 +76,7 @@ _INDEXES = """
 SELECT i.indrelid AS relation, i.indexrelid AS oid, c.relname::text AS name,
        i.indisunique AS is_unique, i.indkey::int2[]::int4[] AS keys,
        i.indnkeyatts::int4 AS width,
+       i.indisvalid AND i.indimmediate AND i.indpred IS NULL AND i.indexprs IS NULL AS plain,
        ARRAY(SELECT DISTINCT d.refobjsubid FROM pg_depend d
               WHERE d.classid = 'pg_class'::regclass AND d.objid = i.indexrelid
                 AND d.refclassid = 'pg_class'::regclass AND d.refobjid = i.indrelid
@@ -95,6 +96,7 @@ SELECT k.conrelid AS relation, k.oid, k.conname::text AS name, k.contype::text A
        coalesce(k.confkey, '{}')::int4[] AS target_keys,
        CASE WHEN k.contype IN ('p', 'u', 'x') THEN k.conindid ELSE 0 END AS index,
        coalesce(k.conbin::text LIKE '%:varattno 0 %', false) AS whole_row,
+       NOT k.condeferred AND coalesce((to_jsonb(k)->>'conenforced')::bool, true) AS at_once,
        ARRAY(SELECT DISTINCT d.refobjsubid FROM pg_depend d
               WHERE d.classid = 'pg_constraint'::regclass AND d.objid = k.oid
                 AND d.refclassid = 'pg_class'::regclass AND d.refobjid = k.conrelid
@@ -301,6 +303,7 @@ async def _relations(
                 not_null=row["not_null"],
                 typmod=row["typmod"],
                 generated=row["generated"],
+                identity=row["identity"],
             )
         )
     indexes: dict[int, list[Index]] = defaultdict(list)
@@ -317,6 +320,7 @@ async def _relations(
                 leading=row["leading"],
                 keys=_key_names(row, columns[row["relation"]]),
                 needs=definitions.of("pg_class", row["oid"], row["relation"]),
+                plain=row["plain"],
             )
         )
     constraints: dict[int, list[Constraint]] = defaultdict(list)
@@ -339,6 +343,7 @@ async def _relations(
                     for one in definitions.of("pg_constraint", row["oid"], row["relation"])
                     if one[:2] != ("relation", row["target"])
                 ),
+                at_once=row["at_once"],
             )
         )
     reads = {
@@ -357,6 +362,8 @@ async def _relations(
             indexes=tuple(indexes[row["oid"]]),
             constraints=tuple(constraints[row["oid"]]),
             barrier=row["barrier"],
+            triggers=tuple(definitions.triggers[row["oid"]]),
+            rewritten=row["oid"] in definitions.rewritten,
             reads=reads.get(row["oid"], ()),
             defaults=tuple(definitions.defaults[row["oid"]]),
             parents=tuple(definitions.parents[row["oid"]]),

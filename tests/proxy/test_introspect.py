@@ -9,7 +9,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from policies.catalog import Catalog, Relation
+from policies.catalog import Catalog, Relation, Trigger
 from policies.other_dialects import INSTEAD
 from proxy.definitions import Definitions
 from proxy.introspect import CatalogError, bucket, place, read_catalog
@@ -314,3 +314,47 @@ async def test_what_definitions_name(dsn: str) -> None:
     assert events is not None and parent is not None
     assert events.parents == (parent.oid,)
     await _execute(dsn, "DROP SCHEMA named CASCADE")
+
+
+async def test_what_a_table_does_when_it_is_written(dsn: str) -> None:
+    await _execute(
+        dsn,
+        """
+        CREATE SCHEMA written;
+        CREATE TABLE written.t (
+          id  int GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+          num int UNIQUE DEFERRABLE INITIALLY DEFERRED,
+          pos int CHECK (pos > 0)
+        );
+        CREATE UNIQUE INDEX whole ON written.t (pos, num);
+        CREATE UNIQUE INDEX part ON written.t (pos) WHERE num > 0;
+        CREATE UNIQUE INDEX made ON written.t ((pos + 1));
+        CREATE FUNCTION written.f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+        CREATE TRIGGER first BEFORE INSERT ON written.t FOR EACH ROW EXECUTE FUNCTION written.f();
+        CREATE TRIGGER later AFTER INSERT ON written.t FOR EACH ROW EXECUTE FUNCTION written.f();
+        CREATE TRIGGER once BEFORE INSERT ON written.t EXECUTE FUNCTION written.f();
+        CREATE TRIGGER off BEFORE INSERT ON written.t FOR EACH ROW EXECUTE FUNCTION written.f();
+        ALTER TABLE written.t DISABLE TRIGGER off;
+        CREATE TABLE written.diverted (id int REFERENCES written.t);
+        CREATE RULE elsewhere AS ON INSERT TO written.diverted DO ALSO DELETE FROM written.t;
+        CREATE VIEW written.seen AS SELECT id FROM written.t;
+        """,
+    )
+    catalog = await read_catalog(dsn)
+    table, diverted, view = (catalog.by_name["written", n] for n in ("t", "diverted", "seen"))
+    assert {column.name for column in table.columns if column.identity} == {"id"}
+    plain = {index.name: index.plain for index in table.indexes}
+    assert plain == {
+        "t_pkey": True, "t_num_key": False, "whole": True, "part": False, "made": False,
+    }  # fmt: skip
+    at_once = {one.name: one.at_once for one in table.constraints if one.kind in "cpu"}
+    assert at_once == {"t_pkey": True, "t_num_key": False, "t_pos_check": True}
+    triggers = [Trigger("first", True), Trigger("later", False), Trigger("once", False)]
+    assert table.triggers == tuple(triggers)
+    assert (table.rewritten, diverted.rewritten, view.rewritten) == (False, True, False)
+    assert diverted.triggers == ()  # those of a foreign key are PostgreSQL's own
+    if catalog.server_version >= 180000:
+        await _execute(dsn, "ALTER TABLE written.t ADD CONSTRAINT no CHECK (pos < 9) NOT ENFORCED")
+        table = (await read_catalog(dsn)).by_name["written", "t"]
+        assert [one.name for one in table.constraints if not one.at_once] == ["t_num_key", "no"]
+    await _execute(dsn, "DROP SCHEMA written CASCADE")
