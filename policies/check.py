@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from policies import routines, views
+from policies import routines, views, write_checks
 from policies.catalog import Catalog, Relation
 from policies.rules import RuleSet
 from policies.rules_models import Entity
@@ -29,7 +29,8 @@ class Finding:
 def findings(rules: RuleSet, catalog: Catalog) -> tuple[Finding, ...]:
     """Errors (rules that name what is not there, or do not fit its type), then warnings."""
     fit = (*views.problems(rules, catalog), *routines.problems(rules, catalog))
-    errors = [Finding(field, message) for field, message in (*fit, *_joins(rules, catalog))]
+    fit = (*fit, *_joins(rules, catalog), *write_checks.problems(rules, catalog))
+    errors = [Finding(field, message) for field, message in dict.fromkeys(fit)]
     warnings = []
     if catalog.role_is_superuser:
         warnings.append(
@@ -52,7 +53,8 @@ def findings(rules: RuleSet, catalog: Catalog) -> tuple[Finding, ...]:
                     error=False,
                 )
             )
-    loud = [Finding(f, said, error=False) for f, said in routines.warnings(rules, catalog)]
+    said = (*routines.warnings(rules, catalog), *write_checks.warnings(rules, catalog))
+    loud = [Finding(field, message, error=False) for field, message in said]
     return (*errors, *warnings, *_views(rules, catalog), *loud)
 
 

@@ -192,6 +192,15 @@ class TestCheck:
         assert f"{rules}:8:3: entities.ordres" in done.out
         assert done.out.splitlines()[-1] == "1 problem"
 
+    def test_writes_against_a_database(self, run: Run, rules: Path, database: str) -> None:
+        permitted = "  keep: {update: {orders: {columns: [user_id, nothing]}}}\nroles:"
+        rules.write_text(RULES.replace("roles:", permitted, 1))
+        done = run("check", rules, "--upstream", database)
+        assert done.status == 1
+        assert f"{rules}:11:47: capabilities.keep.update.orders.columns[1]: no column" in done.out
+        rules.write_text(RULES.replace("roles:", permitted.replace(", nothing", ""), 1))
+        assert run("check", rules, "--upstream", database).status == 0
+
     def test_a_superuser_is_a_warning(self, run: Run, rules: Path, database: str) -> None:
         done = run("check", rules, "--upstream", database.replace("check_reader", "postgres"))
         assert done.status == 0
