@@ -16,9 +16,9 @@ from policies.decision import Shown
 from policies.envelope import Cover, Step, enclose
 from policies.grammar import Node
 from policies.reasons import STATEMENT_NOT_ALLOWED, UNSUPPORTED_SYNTAX, VALIDATION_ERROR, Refusal
+from policies.scopes import INNER
 from policies.sql import literal
 from policies.statement import Statement
-from policies.views import INNER
 
 _SWITCHES = frozenset(
     {"analyze", "verbose", "costs", "buffers", "wal", "timing", "summary", "generic_plan"}

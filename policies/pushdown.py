@@ -25,8 +25,9 @@ from policies.fence import comparable, touched, type_written
 from policies.grammar import Node
 from policies.moments import moment
 from policies.outline import outline
+from policies.scopes import INNER
 from policies.sql import identifier, literal
-from policies.views import INNER, Fence, PolicyView
+from policies.views import Fence, PolicyView
 
 _SIGNS = {"=": "=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}  # read from the other side
 

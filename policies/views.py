@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -13,18 +12,18 @@ from policies.decision import PolicyEffect
 from policies.functions import LOOKUP_TYPES
 from policies.grammar import Node
 from policies.masks import MaskError, digest, mask
-from policies.reasons import MODEL_NOT_ALLOWED, TENANT_SCOPE_REQUIRED, Refusal
+from policies.reasons import MODEL_NOT_ALLOWED, Refusal
 from policies.routines import Calls
 from policies.rules import RuleSet
 from policies.rules_models import Entity
+from policies.scopes import INNER, EntityError, conditions, own, predicate
 from policies.sight import Sight, sight
-from policies.sql import identifier, literal
+from policies.sql import identifier
 from policies.subject import Subject
 
 # Keeps PostgreSQL from moving a condition of the statement to below the scopes (measured: an
 # unfenced derived table is flattened; DISTINCT, UNION ALL and NOT MATERIALIZED do not fence).
 FENCE = " OFFSET 0"
-INNER = "r"  # what the relation is called inside its policy view
 _MOST_TREES = 50  # kept of each view; fences come in many forms
 
 
@@ -36,14 +35,6 @@ class Fence:
     opaque: frozenset[str] = frozenset()
     conditions: tuple[str, ...] = ()
     lateral: bool = False
-
-
-class EntityError(ValueError):
-    """A rule does not fit the catalog. The entity stays closed; `field` says which rule."""
-
-    def __init__(self, field: str, message: str) -> None:
-        super().__init__(message)
-        self.field = field
 
 
 @dataclass(frozen=True)
@@ -61,6 +52,7 @@ class PolicyView:
     capabilities: tuple[str, ...] = ()
     fixed: tuple[str, ...] = ()
     source: str = ""  # SQL of rows that stand for the relation's own
+    inner: str = INNER  # what its expressions and conditions call the relation
     _trees: dict[tuple[Fence | None, bool], Node] = field(default_factory=dict, compare=False)
 
     @property
@@ -80,7 +72,15 @@ class PolicyView:
     def plain(self) -> frozenset[str]:
         """Columns that are the relation's own, unchanged."""
         return frozenset(c for c, sql in zip(self.columns, self.expressions, strict=True)
-                         if sql == _own(c))  # fmt: skip
+                         if sql == own(c, self.inner))  # fmt: skip
+
+    @cached_property
+    def shown(self) -> dict[str, str]:
+        """What each visible column stands for, without the name it goes by."""
+        return {
+            column: expression.removesuffix(f" AS {identifier(column)}")
+            for column, expression in zip(self.columns, self.expressions, strict=True)
+        }
 
     def text(self, *, fence: Fence | None, only: bool) -> str:
         """The view as a SELECT. `only`: without the rows of inheriting tables.
@@ -128,6 +128,8 @@ class Views:
         self.calls = Calls(rules, catalog, granted, locks=bool(self.lockers))
         self.explainers, self.analyzers = rules.explainers(subject.roles)
         self._catalog = catalog
+        self._rules, self._subject, self._hash_key = rules, subject, hash_key
+        self._called: dict[tuple[str, str], PolicyView] = {}
         self._by_table: dict[tuple[str, str], PolicyView | Refusal] = {}
         self._system: dict[tuple[tuple[str, str], frozenset[str]], PolicyView] = {}
         selectable = rules.selectable(subject.roles)
@@ -168,6 +170,30 @@ class Views:
         if isinstance(found, Refusal):
             raise found.with_traceback(None)
         return found
+
+    def called(self, view: PolicyView, inner: str) -> PolicyView:
+        """The same view with its relation called `inner`, as SQL writes it."""
+        found = self._called.get((view.name, inner))
+        if found is None:
+            if len(self._called) >= _MOST_TREES:
+                self._called.clear()
+            found = self._called[view.name, inner] = _compile(
+                view.name,
+                self._rules,
+                view.relation,
+                self._subject,
+                self._hash_key,
+                view.capabilities,
+                self._catalog.leakproof,
+                inner,
+            )
+        return found
+
+    def condition(self, view: PolicyView, rule: str, text: str, inner: str) -> str:
+        """A predicate of the rules over a view's relation, which is called `inner`."""
+        return predicate(rule, text, view.relation, self._subject, self._catalog.leakproof, inner)[
+            0
+        ]
 
     @property
     def names(self) -> list[str]:
@@ -228,28 +254,30 @@ def _compile(
     hash_key: bytes,
     capabilities: tuple[str, ...],
     leakproof: frozenset[tuple[str, str, str]],
+    inner: str = INNER,
 ) -> PolicyView:
     """The policy view of one entity. Raises EntityError, Refusal."""
     if relation is None:
         raise EntityError(f"entities.{name}.table", "no such table in the database")
-    columns, expressions, effects = _columns(name, rules, relation, hash_key)
-    conditions = _conditions(name, rules.entities[name], relation, subject, leakproof)
-    for rule, _ in conditions:
+    columns, expressions, effects = _columns(name, rules, relation, hash_key, inner)
+    scopes = conditions(name, rules.entities[name], relation, subject, leakproof, inner)
+    for rule, _ in scopes:
         effects.append(PolicyEffect(f"entities.{name}.{rule}", "scope", name))
     return PolicyView(
         name=name,
         relation=relation,
         columns=tuple(columns),
         expressions=tuple(expressions),
-        conditions=tuple(condition for _, condition in conditions),
+        conditions=tuple(condition for _, condition in scopes),
         effects=tuple(effects),
         capabilities=capabilities,
         fixed=_fixed(rules.entities[name], subject),
+        inner=inner,
     )
 
 
 def _columns(
-    name: str, rules: RuleSet, relation: Relation, hash_key: bytes
+    name: str, rules: RuleSet, relation: Relation, hash_key: bytes, inner: str
 ) -> tuple[list[str], list[str], list[PolicyEffect]]:
     """Visible columns, their SQL, and what was done to the others."""
     shown: list[str] = []
@@ -261,14 +289,14 @@ def _columns(
     for column in relation.columns:
         rule = rules.column_rule(name, column.name)
         quoted = identifier(column.name)
-        source = _own(column.name)
+        source = own(column.name, inner)
         where = f"entities.{name}.columns.{column.name}"
         try:
             if rule.kind == "deny":
                 effects.append(PolicyEffect(rule.rule or where, "hide", name, column.name))
                 continue
             if rule.kind == "show":
-                expressions.append(_shown(column))
+                expressions.append(_shown(column, inner))
             elif rule.kind == "mask" and rule.mask is not None:
                 expressions.append(f"{mask(source, column.type, rule.mask)} AS {quoted}")
                 effects.append(PolicyEffect(rule.rule or where, "mask", name, column.name))
@@ -284,22 +312,18 @@ def _columns(
     return shown, expressions, effects
 
 
-def _own(column: str) -> str:
-    return f"{INNER}.{identifier(column)}"
-
-
 def _opaque(column: str) -> str:
     """A column as an expression: the planner runs conditions on the most common values of a plain
     one, whosever they are."""
-    return f"COALESCE({_own(column)}, {_own(column)}) AS {identifier(column)}"
+    return f"COALESCE({own(column)}, {own(column)}) AS {identifier(column)}"
 
 
-def _shown(column: Column) -> str:
+def _shown(column: Column, inner: str = INNER) -> str:
     """A column as it is; look-up types as the OIDs they are, for a literal that met one would
     print the name of any object."""
     if column.type in LOOKUP_TYPES:
-        return f"{_own(column.name)}::pg_catalog.oid AS {identifier(column.name)}"
-    return _own(column.name)
+        return f"{own(column.name, inner)}::pg_catalog.oid AS {identifier(column.name)}"
+    return own(column.name, inner)
 
 
 def _fixed(entity: Entity, subject: Subject) -> tuple[str, ...]:
@@ -307,113 +331,6 @@ def _fixed(entity: Entity, subject: Subject) -> tuple[str, ...]:
     owner = entity.owner
     owned = owner.column if owner is not None and owner.holds_for(subject.roles) else None
     return tuple(column for column in (entity.tenant, owned) if column is not None)
-
-
-def _conditions(
-    name: str,
-    entity: Entity,
-    relation: Relation,
-    subject: Subject,
-    leakproof: frozenset[tuple[str, str, str]],
-) -> list[tuple[str, str]]:
-    """(rule, SQL) of every scope: tenant, owner, soft delete, rows."""
-
-    def own(rule: str, column: str) -> str:
-        if relation.column(column) is None:
-            raise EntityError(f"entities.{name}.{rule}", f'no column "{column}" in the table')
-        return _own(column)
-
-    conditions: list[tuple[str, str]] = []
-    if entity.tenant is not None:
-        column = own("tenant", entity.tenant)
-        if subject.tenant is None:
-            raise Refusal(
-                TENANT_SCOPE_REQUIRED,
-                f'"{name}" belongs to tenants and your login has none',
-                "ask whoever keeps the rules to give the login a tenant",
-                table=name,
-                rule=f"entities.{name}.tenant",
-            )
-        conditions.append(("tenant", f"{column} = {literal(subject.tenant)}"))
-    if entity.owner is not None and entity.owner.holds_for(subject.roles):
-        column = own("owner.column", entity.owner.column)
-        owner = _subject_value(subject, entity.owner.attribute)
-        conditions.append(("owner", f"{column} = {owner}"))
-    if entity.soft_delete is not None:
-        conditions.append(("soft_delete", f"{own('soft_delete', entity.soft_delete)} IS NULL"))
-    if entity.rows is not None:
-        predicate, harmless = _predicate(name, entity.rows, relation, subject, leakproof)
-        if conditions and not harmless:
-            # On rows of others it could raise an error, which would tell of them.
-            before = " AND ".join(condition for _, condition in conditions)
-            predicate = f"CASE WHEN {before} THEN {predicate} ELSE false END"
-        conditions.append(("rows", predicate))
-    return conditions
-
-
-def _subject_value(subject: Subject, attribute: str) -> str:
-    """A value of the subject as a literal; NULL, which equals nothing, when it has none."""
-    try:
-        value = subject.value(attribute)
-    except KeyError:
-        value = None
-    return "NULL" if value is None else literal(value)
-
-
-_REFERENCE = re.compile(rb"subject\s*\.\s*(\w+)")
-# What a predicate may be made of: it must not read other relations or aggregate.
-_HARMLESS_NODES = frozenset("A_Const A_Expr BoolExpr ColumnRef List NullTest String".split())
-_HARMLESS_OPERATORS = frozenset({(sign,) for sign in ("=", "<>", "<", "<=", ">", ">=")})
-_REFUSED_NODES = frozenset({"SubLink", "ParamRef", "SelectStmt", "GroupingFunc", "SetToDefault"})
-
-
-def _predicate(
-    name: str,
-    text: str,
-    relation: Relation,
-    subject: Subject,
-    leakproof: frozenset[tuple[str, str, str]],
-) -> tuple[str, bool]:
-    """`rows:` with `subject.x` replaced by literals, and whether it can raise no error.
-
-    Raises EntityError.
-    """
-    where = f"entities.{name}.rows"
-    try:
-        tree = grammar.parse_expression(text)
-    except (grammar.GrammarError, grammar.TooDeep) as error:
-        raise EntityError(where, f"not an SQL condition: {error}") from error
-    data = text.encode()
-    prefix = len(b"SELECT (")
-    edits: list[tuple[int, int, str]] = []
-    harmless = True
-    for key, value in grammar.walk({"root": tree}):
-        if key in _REFUSED_NODES:
-            raise EntityError(where, "may use only the entity's own columns and subject.*")
-        if key[0].isupper() and key not in _HARMLESS_NODES:
-            harmless = False
-        if key == "A_Expr" and grammar.names(value["name"]) not in _HARMLESS_OPERATORS:
-            harmless = False
-        if key != "ColumnRef":
-            continue
-        parts = grammar.names(value["fields"])
-        if parts[0] == "subject" and len(parts) == 2:
-            start = value.get("location", 0) - prefix
-            found = _REFERENCE.match(data, start)
-            if found is None:
-                raise EntityError(where, "write subject values plainly: subject.name")
-            edits.append((start, found.end(), _subject_value(subject, parts[1])))
-        elif len(parts) != 1 or relation.column(parts[0]) is None:
-            raise EntityError(where, f'no column "{".".join(parts)}" in the table')
-        else:
-            start = value.get("location", 0) - prefix
-            edits.append((start, start, f"{INNER}."))
-            column = relation.column(parts[0])
-            kind = column.type.replace("character varying", "text") if column else ""
-            harmless = harmless and ("=", kind, kind) in leakproof
-    for start, end, value in sorted(edits, reverse=True):
-        data = data[:start] + value.encode() + data[end:]
-    return f"({data.decode()}\n)", harmless
 
 
 def problems(rules: RuleSet, catalog: Catalog) -> list[tuple[str, str]]:

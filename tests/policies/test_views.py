@@ -8,7 +8,8 @@ import pytest
 
 from policies import check
 from policies.rules import parse
-from policies.views import EntityError, Fence, Views, problems
+from policies.scopes import EntityError
+from policies.views import Fence, Views, problems
 from tests.policies.lab import CATALOG, RULES, SNAPSHOT, subject
 
 HEAD = "version: 1\nprofile: dev\nentities:\n"
