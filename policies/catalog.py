@@ -116,6 +116,7 @@ class Relation:
     parents: tuple[int, ...] = ()  # OIDs of relations it inherits from or is a partition of
     partition_columns: tuple[int, ...] = ()  # attnums of its partition key
     partition_needs: Needs = ()
+    row_triggers: bool = False  # some change a row before it is written
 
     @property
     def open_view(self) -> bool:
@@ -198,6 +199,11 @@ class Catalog:
     role_is_superuser: bool = False
     schemas: tuple[tuple[int, str], ...] = field(default=())  # (oid, name) of user schemas
     sequences: tuple[Sequence, ...] = ()
+
+    @cached_property
+    def by_oid(self) -> dict[int, Relation]:
+        """Relations by their OID."""
+        return {relation.oid: relation for relation in self.relations}
 
     @cached_property
     def by_name(self) -> dict[tuple[str, str], Relation]:

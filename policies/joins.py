@@ -27,7 +27,7 @@ _SET_OPERATIONS = ("SETOP_UNION", "SETOP_INTERSECT", "SETOP_EXCEPT")
 def check_joins(statement: Statement) -> None:
     """Refuse a statement that combines an entity otherwise than its `joins` say."""
     listed = statement.views.joins
-    if any(use.view.name in listed for use in statement.uses):
+    if any(view.name in listed for view in statement.views_by_node.values()):
         _Combined(statement).check()
 
 
@@ -75,12 +75,12 @@ class _Level:
 
 class _Combined:
     def __init__(self, statement: Statement) -> None:
-        self._views = {id(use.relation.node): use.view for use in statement.uses}
-        self._root = statement.node
+        self._views = statement.views_by_node
+        self._root = statement.shape
         self._listed = statement.views.joins
         self._seen = statement.views.names
         self._with: dict[str, Any] = {}
-        self._pending: list[Node] = [statement.node]
+        self._pending: list[Node] = [statement.shape]
 
     def check(self) -> None:
         """Raise Refusal for a level that combines what may not be."""

@@ -46,6 +46,7 @@ from policies.steps.prove import prove
 from policies.steps.read import read, refuse_kind
 from policies.steps.resolve import resolve
 from policies.steps.utility import write_utility
+from policies.steps.write import WRITERS, write
 from policies.subject import Subject
 from policies.views import Views
 
@@ -56,6 +57,7 @@ STEPS: tuple[Callable[[Statement], None], ...] = (
     authorize,
     budget,
     confine,
+    write,
     complete,
     cap,
     generate,
@@ -187,7 +189,7 @@ def _plan(
     if (words or subject.capability) and only_reads(raw.kind, raw.node):
         capability = chosen(statement)
         statement.views = snapshot.views(replace(subject, capability=capability))
-    if raw.kind == "SelectStmt":
+    if raw.kind == "SelectStmt" or raw.kind in WRITERS:
         for step in STEPS:
             step(statement)
         statement.query = statement.output
@@ -212,7 +214,7 @@ def _made(facts: Facts, statement: Statement) -> Plan:
         facts=_facts_after(facts, statement),
         cap=statement.cap,
         most_bytes=None if statement.only_catalogs else statement.budget.bytes,
-        returns_rows=statement.kind in ("SelectStmt", "VariableShowStmt", "ExplainStmt"),
+        returns_rows=_returns_rows(statement),
         forget=statement.forget,
         copy=statement.copy,
         naming=statement.naming,
@@ -220,7 +222,13 @@ def _made(facts: Facts, statement: Statement) -> Plan:
         price=_price(statement),
         hints=_hints(statement),
         written=statement.written,
+        write=statement.write,
     )
+
+
+def _returns_rows(statement: Statement) -> bool:
+    kinds = ("SelectStmt", "VariableShowStmt", "ExplainStmt")
+    return statement.kind in kinds or "returningClause" in statement.node
 
 
 def _naming_plan(facts: Facts, outer: Statement, inner: Statement, naming: Naming) -> Plan:
@@ -267,13 +275,14 @@ def _facts_before(raw: Raw) -> Facts:
 
 
 def _facts_after(facts: Facts, statement: Statement) -> Facts:
-    effects = {e: None for use in statement.uses for e in use.view.effects}
+    seen = [use.view for use in statement.uses] + [target.view for target in statement.targets]
+    effects = {e: None for view in seen for e in view.effects}
     for use in statement.uses:
         if id(use.relation.node) in statement.fences:
             effects[PolicyEffect("fence", "fence", use.view.name)] = None
     if statement.cap is not None:
         effects[PolicyEffect(statement.budget.rule("rows"), "cap", "")] = None
-    views = {use.view.name: use.view for use in statement.uses}
+    views = {view.name: view for view in seen}
     return replace(
         facts,
         operation=statement.operation,
@@ -281,6 +290,9 @@ def _facts_after(facts: Facts, statement: Statement) -> Facts:
         capability=statement.capability,
         entities=tuple(views),
         fields_read=_fields_read(statement),
+        affected_fields=tuple(
+            f"{target.name}.{column}" for target in statement.targets for column in target.written
+        ),
         rewritten_template=grammar.template(statement.output, statement.kind),
         effects=tuple(effects),
     )
@@ -292,6 +304,7 @@ def _fields_read(statement: Statement) -> tuple[str, ...]:
     for use in statement.uses:
         node = use.relation.node
         by_alias[grammar.alias(node)] = use.view
+    by_alias.update((target.alias, target.view) for target in statement.targets)
     found: dict[str, None] = {}
     for parts in statement.reading.columns:
         if len(parts) > 1 and parts[-2] in by_alias:
@@ -308,7 +321,8 @@ def _fields_read(statement: Statement) -> tuple[str, ...]:
 
 def _hints(statement: Statement) -> dict[str, str]:
     """For an unknown column: what there is instead. It names only what the subject sees."""
-    lists = [f"{use.view.name} has: {', '.join(use.view.columns)}" for use in statement.uses]
+    views = [use.view for use in statement.uses] + [target.view for target in statement.targets]
+    lists = [f"{view.name} has: {', '.join(view.columns)}" for view in views]
     return {"42703": "; ".join(dict.fromkeys(lists))} if lists else {}
 
 

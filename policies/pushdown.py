@@ -25,7 +25,7 @@ from policies.fence import comparable, touched, type_written
 from policies.grammar import Node
 from policies.moments import moment
 from policies.outline import outline
-from policies.scopes import INNER
+from policies.scopes import INNER, own
 from policies.sql import identifier, literal
 from policies.views import Fence, PolicyView
 
@@ -139,7 +139,7 @@ class _Level:
         if node["kind"] == "AEXPR_OP" and sign == "=":
             self._equal.setdefault(place, set()).add(column)
         if place in self._inside:
-            self._inside[place].conditions.append(f"{INNER}.{identifier(column)} {text}")
+            self._inside[place].conditions.append(f"{own(column, self._views[place].inner)} {text}")
 
     def _compared(self, place: int, column: str, kind: str, sign: str, right: Node) -> str | None:
         """`op constant`, when PostgreSQL's own operator for it is leakproof."""
@@ -242,8 +242,9 @@ class _Level:
             alias = next(name for name, known in self._places.items() if known == other[0])
             if place in self._inside and alias != INNER:
                 self._inside[place].lateral = True
+                same = own(one[1], self._views[place].inner)
                 self._inside[place].conditions.append(
-                    f"{INNER}.{identifier(one[1])} = {identifier(alias)}.{identifier(other[1])}"
+                    f"{same} = {identifier(alias)}.{identifier(other[1])}"
                 )
 
     def _single(self, place: int) -> bool:

@@ -112,6 +112,14 @@ class RuleSet(RulesFile):
         """The capabilities of these roles that may lock what they read."""
         return frozenset(name for name, able in self._granted(roles) if able.lock)
 
+    def writers(self, roles: Iterable[str]) -> dict[str, Capability]:
+        """The capabilities of these roles that may write."""
+        return {
+            name: able
+            for name, able in self._granted(roles)
+            if able.insert or able.update or able.delete
+        }
+
     def explainers(self, roles: Iterable[str]) -> tuple[frozenset[str], frozenset[str]]:
         """The capabilities of these roles that may EXPLAIN what they read, and those that may
         EXPLAIN ANALYZE it."""

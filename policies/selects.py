@@ -78,8 +78,8 @@ Names = dict[str, tuple[str, ...]]  # WITH queries in sight and their columns
 
 def find(statement: Statement) -> Selects:
     """The SELECTs of a query whose relations are resolved."""
-    reader = _Reader({id(use.relation.node): use.view for use in statement.uses})
-    reader.found.columns = len(reader.query(statement.node, {}, None))
+    reader = _Reader(statement.views_by_node)
+    reader.found.columns = len(reader.query(statement.shape, {}, None))
     return reader.found
 
 

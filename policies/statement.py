@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
 from policies import grammar
 from policies.catalog import Catalog
-from policies.decision import CopyOut, Forget, Naming, Shown
+from policies.decision import Check, CopyOut, Forget, Naming, Shown, Write
 from policies.grammar import Node, Token
 from policies.lookups import Lookup
 from policies.places import PUT, Written
@@ -20,6 +21,10 @@ from policies.rules import Budget
 from policies.subject import Subject
 from policies.syscat import SYSTEM_SCHEMAS
 from policies.views import Fence, PolicyView, Views
+from policies.writes.shape import shape
+
+if TYPE_CHECKING:
+    from policies.writes.target import Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +55,7 @@ class Reading:
     """What PostgreSQL's grammar says the statement names."""
 
     relations: list[Relation] = field(default_factory=list)
+    writes: list[tuple[str, Node]] = field(default_factory=list)  # node type and node
     functions: list[tuple[Node, tuple[str, ...]]] = field(default_factory=list)
     casts: list[Node] = field(default_factory=list)
     types: list[Node] = field(default_factory=list)
@@ -130,14 +136,19 @@ class Statement:
     output: bytes = b""
     query: bytes = b""  # the query in the output, as it is sent
     written: Written | None = None
+    targets: list[Target] = field(default_factory=list)
+    checks: list[Check] = field(default_factory=list)  # what it makes sure of when it runs
+    write: Write | None = None
+    may_write: bool = True  # not inside another statement
     utility: bool = False  # decided by its kind alone; `output` is set by the step that read it
     _tokens: list[Token] | None = None
+    _shape: Node | None = None
     _fences: tuple[dict[int, PolicyView], Mapping[int, Fence]] | None = None
 
     def fences_of(self, views: dict[int, PolicyView]) -> Mapping[int, Fence]:
         """The fences these views need, by id() of the RangeVar; worked out once for the same."""
         if self._fences is None or self._fences[0] != views:
-            self._fences = views, MappingProxyType(fences(self.node, views, self.catalog))
+            self._fences = views, MappingProxyType(fences(self.shape, views, self.catalog))
         return self._fences[1]
 
     def inner(self, text: bytes, offset: int, node: Node) -> Statement:
@@ -152,13 +163,30 @@ class Statement:
             catalog=self.catalog,
             budget=self.budget,
             said=self.said,
+            may_write=False,
         )
+
+    @property
+    def shape(self) -> Node:
+        """The query it is or, when it writes, the one that finds its rows."""
+        if self._shape is None:
+            self._shape = shape(self.kind, self.node)
+        return self._shape
+
+    @property
+    def views_by_node(self) -> dict[int, PolicyView]:
+        """The view of each relation it reads or writes, by id() of its RangeVar."""
+        found = {id(use.relation.node): use.view for use in self.uses}
+        found.update((id(target.node["relation"]), target.view) for target in self.targets)
+        return found
 
     @property
     def only_catalogs(self) -> bool:
         """Whether it reads system catalogs and nothing else."""
-        return bool(self.uses) and all(
-            use.view.relation.schema in SYSTEM_SCHEMAS for use in self.uses
+        return (
+            bool(self.uses)
+            and not self.targets
+            and all(use.view.relation.schema in SYSTEM_SCHEMAS for use in self.uses)
         )
 
     @property

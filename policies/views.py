@@ -15,7 +15,7 @@ from policies.masks import MaskError, digest, mask
 from policies.reasons import MODEL_NOT_ALLOWED, Refusal
 from policies.routines import Calls
 from policies.rules import RuleSet
-from policies.rules_models import Entity
+from policies.rules_models import Capability, Entity
 from policies.scopes import INNER, EntityError, conditions, own, predicate
 from policies.sight import Sight, sight
 from policies.sql import identifier
@@ -194,6 +194,19 @@ class Views:
         return predicate(rule, text, view.relation, self._subject, self._catalog.leakproof, inner)[
             0
         ]
+
+    def entity(self, view: PolicyView) -> Entity | None:
+        """What the rules say of a view's relation; None for a system table."""
+        return self._rules.entities.get(view.name)
+
+    def capability(self, name: str) -> Capability:
+        """A capability the subject has."""
+        return self._rules.capabilities[name]
+
+    @cached_property
+    def writers(self) -> dict[str, Capability]:
+        """The subject's capabilities that permit writing."""
+        return self._rules.writers(self._subject.roles)
 
     @property
     def names(self) -> list[str]:

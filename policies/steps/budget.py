@@ -47,7 +47,7 @@ def budget(statement: Statement) -> None:
             rule=limits.rule("complexity"),
         )
     if limits.indexed_from is not None:
-        large = broad.find(found.all, statement.node, limits.indexed_from)
+        large = broad.find(found.all, statement.shape, limits.indexed_from)
         if large is not None:
             raise _too_broad(large, statement)
 

@@ -21,8 +21,8 @@ _END_OF_LIMIT = frozenset({"OFFSET", "FOR", "FETCH", "ASCII_59"})
 
 def cap(statement: Statement) -> None:
     """Add the edit that limits the result, and set `statement.cap` when one was needed."""
-    if statement.rows is None:
-        return
+    if statement.rows is None or statement.kind != "SelectStmt":
+        return  # what a write gives back is limited by what it may write
     node, most = statement.node, statement.rows + statement.spare
     asked = own_limit(node)
     ties = node.get("limitOption") == "LIMIT_OPTION_WITH_TIES"

@@ -30,7 +30,7 @@ _USING = ("targetList", "havingClause", "sortClause", "windowClause", "distinctC
 def complete(statement: Statement) -> None:
     """Add the edits that name dependent columns."""
     views = {id(use.relation.node): use.view for use in statement.uses}
-    for key, select in grammar.walk({"SelectStmt": statement.node}):
+    for key, select in grammar.walk({"SelectStmt": statement.shape}):
         if key not in ("SelectStmt", "larg", "rarg"):
             continue
         extra = dependent(select, views)

@@ -22,8 +22,7 @@ _TABLE_COMMAND = re.compile(rb"\bTABLE\s+\Z", re.IGNORECASE)
 
 def confine(statement: Statement) -> None:
     """Add the edits that put policy views and guards in place."""
-    views = {id(use.relation.node): use.view for use in statement.uses}
-    statement.fences = statement.fences_of(views)
+    statement.fences = statement.fences_of(statement.views_by_node)
     for use in statement.uses:
         statement.edits.append(_view_edit(use, statement))
     for guard in statement.guards:

@@ -23,9 +23,12 @@ _ONLY = re.compile(rb"\bONLY\s*\(?\s*\Z", re.IGNORECASE)
 def parse(statement: Statement) -> None:
     """Fill `statement.sites`."""
     text = statement.text
-    if not statement.reading.relations:
+    wanted = [relation.place for relation in statement.reading.relations]
+    for _, node in statement.reading.writes:
+        wanted.append(node["relation"].get("location", 0) - statement.offset)
+    if not wanted:
         return  # nothing to find: no edit needs a place in sqlglot's tree
-    wanted = sorted(relation.place for relation in statement.reading.relations)
+    wanted.sort()
     if text.isascii() and b"$" not in text:
         sites = _sites(text, text.decode())
         if sites is not None and [site.place for site in sites] == wanted:

@@ -32,27 +32,26 @@ from policies.steps.cap import own_limit
 from policies.steps.complete import dependent
 from policies.steps.confine import sampled
 from policies.views import PolicyView
+from policies.writes.proof import Different as _Different
+from policies.writes.proof import prove_write
+from policies.writes.raising import ARGUMENT as _ARGUMENT
+from policies.writes.shape import VERBS
 
-_ARGUMENT = "querywarden_argument"
 _COMPANION = "querywarden_companion"
 _STAR: Node = {"ResTarget": {"val": {"ColumnRef": {"fields": [{"A_Star": {}}]}}}}
-
-
-class _Different(Exception):
-    """The trees differ where they may not."""
 
 
 def prove(statement: Statement) -> None:
     """Refuse unless `statement.output` is the statement with only the permitted edits."""
     try:
         kind, after = grammar.parse_one(statement.output)
-        if kind != statement.kind:
+        if statement.kind not in VERBS and kind != statement.kind:
             raise _Different
         if statement.utility:
             if not grammar.same(statement.node, after):
                 raise _Different
             return
-        _Proof(statement).root(statement.node, after)
+        _Proof(statement).root(kind, after)
     except (_Different, grammar.GrammarError, grammar.TooDeep, RecursionError) as error:
         raise Refusal(
             UNSUPPORTED_SYNTAX,
@@ -78,17 +77,21 @@ class _Proof:
             for relation in statement.reading.relations
             if not relation.with_query and (view := self._view(relation.node)) is not None
         }
+        for target in statement.targets:
+            views[id(target.node["relation"])] = target.view
         self._fences = statement.fences_of(views)
+        self._targets = {id(target.node): target for target in statement.targets}
+        self.instead: dict[int, str] = {}  # SQL in place of a ColumnRef, by its id()
 
     def _view(self, relation: Node) -> PolicyView | None:
         known = self._catalog.find(relation.get("schemaname", ""), relation["relname"])
         return self._views.find(known, self._hidden) if known is not None else None
 
-    def root(self, before: Node, after: Node) -> None:
-        """The outermost SELECT, where the cap stands."""
-        cap = self._statement.rows
-        if cap is None:
-            return self._same(before, after, Scope())
+    def root(self, kind: str, after: Node) -> None:
+        """The outermost statement; a SELECT is where the cap stands."""
+        before, cap = self._statement.node, self._statement.rows
+        if cap is None or self._statement.kind != "SelectStmt":
+            return self._same_node({self._statement.kind: before}, {kind: after}, Scope())
         most = {"A_Const": {"ival": {"ival": cap + self._statement.spare}}}
         if before.get("limitOption") == "LIMIT_OPTION_WITH_TIES":
             after = self._unwrap(after, most)
@@ -100,7 +103,7 @@ class _Proof:
                 after["limitCount"] = limit
             if "limitCount" not in before:
                 after["limitOption"] = before.get("limitOption")
-        return self._same(before, after, Scope())
+        return self.same(before, after, Scope())
 
     def _unlimited(self, before: Node, most: Node, limit: Node | None) -> Node | None:
         """The limit the client wrote, when the one found is a permitted cap of it."""
@@ -147,13 +150,13 @@ class _Proof:
         inner: Node = subquery["SelectStmt"]
         return inner
 
-    def _same(self, before: Any, after: Any, scope: Scope) -> None:
+    def same(self, before: Any, after: Any, scope: Scope) -> None:
         """Raise _Different unless `after` is `before` with only permitted edits."""
         if isinstance(before, list):
             if not isinstance(after, list) or len(before) != len(after):
                 raise _Different
             for one, other in zip(before, after, strict=True):
-                self._same(one, other, scope)
+                self.same(one, other, scope)
         elif isinstance(before, dict):
             if not isinstance(after, dict):
                 raise _Different
@@ -162,6 +165,17 @@ class _Proof:
             raise _Different
 
     def _same_node(self, before: Node, after: Node, scope: Scope) -> None:
+        written = next((key for key in before if key in VERBS), None)
+        if written is not None:
+            if len(after) != 1:
+                raise _Different
+            ((kind, node),) = after.items()
+            return prove_write(self, self._targets[id(before[written])], kind, node, scope)
+        if "ColumnRef" in before and id(before["ColumnRef"]) in self.instead:
+            expected = grammar.parse_expression(self.instead[id(before["ColumnRef"])])
+            if not grammar.same(expected, after):
+                raise _Different
+            return None
         if "RangeVar" in before and not scope.hides(before["RangeVar"]):
             return self._is_view(before["RangeVar"], after)
         if "RangeTableSample" in before:
@@ -183,7 +197,7 @@ class _Proof:
             self._same_groups(before, after, scope)
             keys = keys - {"groupClause"}
         if "withClause" in keys:
-            scope = self._same_with(before["withClause"], after["withClause"], scope)
+            scope = self.same_with(before["withClause"], after["withClause"], scope)
             keys = keys - {"withClause"}
         for key in keys:
             if key == "lockingClause":  # names in it are aliases
@@ -194,7 +208,7 @@ class _Proof:
             elif key == "TypeCast":
                 self._same_cast(before[key], after[key], scope)
             else:
-                self._same(before[key], after[key], scope)
+                self.same(before[key], after[key], scope)
         return None
 
     def _same_groups(self, before: Node, after: Node, scope: Scope) -> None:
@@ -206,7 +220,7 @@ class _Proof:
         found = after["groupClause"]
         if not grammar.same(extra, found[: len(extra)]):
             raise _Different
-        self._same(before["groupClause"], found[len(extra) :], scope)
+        self.same(before["groupClause"], found[len(extra) :], scope)
 
     def _lookup(self, before: Node) -> Lookup | None:
         for kind in ("TypeCast", "FuncCall", "RangeFunction"):
@@ -245,17 +259,17 @@ class _Proof:
         if not grammar.same(after, {"RangeSubselect": subselect}):
             raise _Different
 
-    def _same_with(self, before: Node, after: Node, scope: Scope) -> Scope:
+    def same_with(self, before: Node, after: Node, scope: Scope) -> Scope:
         inner, outer = scope.within(before)
         if len(before["ctes"]) != len(after["ctes"]):
             raise _Different
         for one, other, visible in zip(before["ctes"], after["ctes"], inner, strict=True):
-            self._same(one, other, visible)
+            self.same(one, other, visible)
         rest = before.keys() - PLACES - {"ctes"}
         if rest != after.keys() - PLACES - {"ctes"}:
             raise _Different
         for key in rest:
-            self._same(before[key], after[key], outer)
+            self.same(before[key], after[key], outer)
         return outer
 
     def _is_view(self, relation: Node, after: Node, sample: Node | None = None) -> None:
@@ -293,14 +307,14 @@ class _Proof:
             after = self._unmeasured(before, after)
         guard = guard_of(before)
         if guard is None:
-            return self._same(before, after, scope)
+            return self.same(before, after, scope)
         own, found = before.get("args", []), after.get("args", [])
         at = guard.argument
         if len(own) != len(found) or len(own) <= at:
             raise _Different
         companion = companion_of(before, guard)
         self._is_guard(guard.kind, "oid", own[at], found[at], scope, companion)
-        return self._same(
+        return self.same(
             {**before, "args": own[:at] + own[at + 1 :]},
             {**after, "args": found[:at] + found[at + 1 :]},
             scope,
@@ -325,8 +339,8 @@ class _Proof:
     def _same_cast(self, before: Node, after: Node, scope: Scope) -> None:
         lookup = lookup_type(before)
         if not lookup or constant_text(before["arg"]) is not None:
-            return self._same(before, after, scope)
-        self._same(before["typeName"], after["typeName"], scope)
+            return self.same(before, after, scope)
+        self.same(before["typeName"], after["typeName"], scope)
         kind = cast_guard(before)
         name = operand_name(before["arg"], lookup)
         return self._is_guard(kind, name, before["arg"], after["arg"], scope)
@@ -344,13 +358,13 @@ class _Proof:
         if template is None:
             template = grammar.parse_expression(self._guard_text(kind, name))
             self._guards[kind, name] = template
-        self._matches(template, found, own, scope, companion)
+        self.matches(template, found, own, scope, companion)
 
     def _guard_text(self, kind: str, name: str) -> str:
         return self._views.sight.guard(kind, _ARGUMENT, name, _COMPANION)
 
-    def _matches(
-        self, template: Any, found: Any, own: Node, scope: Scope, companion: Node | None
+    def matches(
+        self, template: Any, found: Any, own: Node, scope: Scope, companion: Node | None = None
     ) -> None:
         """`found` must be the guard's tree with the client's own operand as its argument, and its
         companion as written."""
@@ -358,7 +372,7 @@ class _Proof:
             place = template.get("ColumnRef", {}).get("fields", [{}])[0]
             name = place.get("String", {}).get("sval")
             if name == _ARGUMENT:
-                return self._same(own, found, scope)
+                return self.same(own, found, scope)
             if name == _COMPANION:
                 if companion is None or not grammar.same(companion, found):
                     raise _Different
@@ -366,12 +380,12 @@ class _Proof:
             if not isinstance(found, dict) or template.keys() - PLACES != found.keys() - PLACES:
                 raise _Different
             for key in template.keys() - PLACES:
-                self._matches(template[key], found[key], own, scope, companion)
+                self.matches(template[key], found[key], own, scope, companion)
         elif isinstance(template, list):
             if not isinstance(found, list) or len(template) != len(found):
                 raise _Different
             for one, other in zip(template, found, strict=True):
-                self._matches(one, other, own, scope, companion)
+                self.matches(one, other, own, scope, companion)
         elif template != found:
             raise _Different
         return None

@@ -44,6 +44,7 @@ from policies.reasons import (
 )
 from policies.settings import any_value, check_set, check_show
 from policies.statement import Relation, Statement
+from policies.writes.shape import VERBS
 
 _NODES = frozenset(
     """
@@ -55,11 +56,9 @@ _NODES = frozenset(
     JsonParseExpr JsonReturning JsonScalarExpr JsonSerializeExpr JsonValueExpr List MinMaxExpr
     NamedArgExpr NullTest ParamRef RangeFunction RangeSubselect RangeTableSample RangeVar
     ResTarget RowExpr SQLValueFunction SelectStmt SortBy String SubLink TypeCast TypeName WindowDef
+    IndexElem MergeSupportFunc MergeWhenClause MultiAssignRef ReturningOption SetToDefault
     """.split()
 )
-_WRITES = {"InsertStmt": "INSERT", "UpdateStmt": "UPDATE", "DeleteStmt": "DELETE"}
-
-
 _CLOSED_TYPES = REFUSED_TYPES | LOOKUP_TYPES.keys()
 
 
@@ -79,6 +78,7 @@ def read(statement: Statement) -> None:
 def _collect(statement: Statement) -> None:
     """Walk the tree once, without recursion, with the WITH queries visible at each place."""
     pending: list[tuple[Any, Scope]] = [({statement.kind: statement.node}, Scope())]
+    sources: dict[int, Node] = {}
     while pending:
         item, scope = pending.pop()
         if isinstance(item, list):
@@ -90,8 +90,14 @@ def _collect(statement: Statement) -> None:
             clause = item["withClause"]
             inner, scope = scope.within(clause)
             pending.extend(zip(clause["ctes"], inner, strict=True))
+        if "MultiAssignRef" in item:
+            _unite(item["MultiAssignRef"], sources)
+            if item["MultiAssignRef"]["colno"] > 1:
+                continue
         for key, value in item.items():
-            if key[0].isupper():
+            if key in VERBS:
+                _note_write(key, value, statement)
+            elif key[0].isupper():
                 _note(key, value, scope, statement)
             elif key == "typeName":
                 statement.reading.types.append(value)
@@ -106,14 +112,31 @@ def _collect(statement: Statement) -> None:
                 pending.append((value, scope))
 
 
+def _note_write(kind: str, node: Node, statement: Statement) -> None:
+    """Remember a statement that writes; refuse it for who may not."""
+    if not statement.may_write:
+        raise Refusal(
+            WRITE_DISABLED,
+            f"{VERBS[kind]} is not allowed inside another statement",
+            "send it as a statement of its own",
+        )
+    if not statement.views.writers:
+        raise refuse_kind(kind)
+    statement.reading.writes.append((kind, node))
+
+
+def _unite(node: Node, sources: dict[int, Node]) -> None:
+    """(a, b) = (SELECT ...) holds its source once for each column, as trees of their own: from here
+    on they are one."""
+    source = node["source"]
+    place = next((v for k, v in grammar.walk(source) if k == "location"), 0)
+    node["source"] = sources.setdefault(place, source)
+
+
 def _note(kind: str, node: Any, scope: Scope, statement: Statement) -> None:
     """Remember what a node names; refuse node types the engine does not know."""
     reading = statement.reading
     if kind not in _NODES:
-        if kind in _WRITES:
-            raise Refusal(
-                WRITE_DISABLED, f"{_WRITES[kind]} inside WITH is not allowed: this login may read"
-            )
         raise Refusal(UNSUPPORTED_SYNTAX, f"this kind of expression is not supported: {kind}")
     match kind:
         case "RangeVar":
@@ -375,7 +398,7 @@ def refuse_kind(kind: str) -> Refusal:
         "ExecuteStmt": "send the EXECUTE itself",
         "DiscardStmt": "use RESET ALL and DEALLOCATE ALL",
     }.get(kind, "only SELECT, VALUES, TABLE, transaction control, SET, SHOW and RESET are allowed")
-    written = _WRITES.get(kind) or {"MergeStmt": "MERGE"}.get(kind)
+    written = VERBS.get(kind)
     if written:
         return Refusal(
             WRITE_DISABLED,

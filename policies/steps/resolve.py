@@ -37,14 +37,18 @@ from policies.reasons import (
 from policies.sql import identifier
 from policies.statement import Edit, GuardUse, Relation, Site, Statement, Use
 from policies.steps.read import check_type
+from policies.writes.target import target_of
 
 
 def resolve(statement: Statement) -> None:
-    """Fill `statement.uses` and `statement.guards`."""
+    """Fill `statement.uses`, `statement.targets` and `statement.guards`."""
     statement.hidden = hidden_columns.named(statement.reading, statement.node, statement.catalog)
     by_place = {relation.place: relation for relation in statement.reading.relations}
+    _find_targets(statement)
     for site in statement.sites:
-        relation = by_place[site.place]
+        relation = by_place.get(site.place)
+        if relation is None:
+            continue  # a target
         if _names_with_query(site.table) != relation.with_query:
             raise Refusal(UNSUPPORTED_SYNTAX, "the WITH queries cannot be told from tables here")
         if not relation.with_query:
@@ -61,6 +65,14 @@ def resolve(statement: Statement) -> None:
             empty.add(id(lookup.node["functions"][0]["List"]["items"][0]["FuncCall"]))
         _close(lookup, statement)
     _guard_functions(statement, empty, spread)
+
+
+def _find_targets(statement: Statement) -> None:
+    sites = {site.place: site for site in statement.sites}
+    for kind, node in statement.reading.writes:
+        site = sites[node["relation"].get("location", 0) - statement.offset]
+        outermost = node is statement.node
+        statement.targets.append(target_of(kind, node, site, outermost, statement))
 
 
 def _shorten_columns(statement: Statement) -> None:

@@ -1,0 +1,115 @@
+"""write: what is written stays within the subject's view, and the columns its capability permits.
+
+    UPDATE orders SET status = $1 WHERE id = $2
+    ->  UPDATE "public"."orders" SET status = $1 WHERE "orders"."tenant_id" = '1' AND (id = $2)
+
+Every writing statement of the text is done: the outermost, and those in WITH. What the session must
+see to when it runs (rows counted, a reason, consent) goes with the plan.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from policies.comments import REASON
+from policies.decision import Consent, Write
+from policies.reasons import UNSUPPORTED_SYNTAX, Refusal
+from policies.rules_models import Capability
+from policies.rules_writes import span_seconds
+from policies.statement import Statement
+from policies.writes import returning, update
+from policies.writes.target import Target, check_readable
+from policies.writes.written import check_of
+
+
+def write(statement: Statement) -> None:
+    """Add the edits of every writing statement, and fill `statement.write`."""
+    for target in statement.targets:
+        WRITERS[target.kind](target)
+        returning.rewrite(target, check_of(target), returning.image_of(target))
+    if statement.targets:
+        statement.write = _obligations(statement)
+
+
+def _update(target: Target) -> None:
+    update.check_assignments(target, target.node["targetList"])
+    check_readable(target, target.node.get("whereClause", {}))
+    update.bound_rows(target)
+    update.edit_name(target)
+    update.edit_assignments(target, target.node["targetList"])
+    update.edit_condition(target)
+
+
+def _delete(target: Target) -> None:
+    check_readable(target, target.node.get("whereClause", {}))
+    update.bound_rows(target)
+    update.edit_name(target)
+    update.edit_condition(target)
+
+
+WRITERS: Final[dict[str, Callable[[Target], None]]] = {
+    "UpdateStmt": _update,
+    "DeleteStmt": _delete,
+}
+
+
+def _obligations(statement: Statement) -> Write:
+    targets = statement.targets
+    top = next((target for target in targets if target.outermost), None)
+    for target in targets:
+        if target.bound is None and target is not top:
+            raise Refusal(
+                UNSUPPORTED_SYNTAX,
+                f'nobody can tell how many rows of "{target.name}" are written inside WITH here',
+                "name the rows by their key, or send the write as a statement of its own",
+                table=target.name,
+            )
+    capability = statement.views.capability(statement.capability)
+    if capability.images and (top is None or len(targets) > 1):
+        raise Refusal(
+            UNSUPPORTED_SYNTAX,
+            "rows written under this capability are recorded, which writes inside WITH cannot be",
+            "send each write as a statement of its own",
+            rule=f"capabilities.{statement.capability}.images",
+        )
+    bounds = [target.bound for target in targets]
+    most = sum(most_rows(target) for target in targets)
+    asked = top is None or "returningClause" in top.node
+    invariants = [
+        (name, "constraint" if known.constraint else "statement", known.constraint or "")
+        for target in targets
+        for name, known in target.entity.invariants.items()
+        if name in capability.invariants
+    ]
+    required = capability.reason
+    return Write(
+        bound=None if None in bounds else sum(bound or 0 for bound in bounds),
+        most=most,
+        most_rule=update.most_rule(top or targets[0]),
+        tag="DELETE" if top is not None and top.marks else "",
+        silent=not asked and top is not None and bool(check_of(top) or returning.image_of(top)),
+        images=capability.images,
+        checks=tuple(statement.checks),
+        constraints=tuple((known, name) for name, _, known in invariants if known),
+        invariants=tuple((name, by) for name, by, _ in invariants),
+        reason=statement.said.get(REASON, ""),
+        reason_required=(
+            required == "required" or (required is None and statement.budget.reason_required)
+        ),
+        consent=_consent(statement.capability, capability),
+    )
+
+
+def most_rows(target: Target) -> int:
+    """The rows a target's statement may write."""
+    rule = target.insert or target.update or target.delete
+    stated = rule.rows if rule is not None else None
+    return stated or target.statement.budget.affected
+
+
+def _consent(name: str, capability: Capability) -> Consent | None:
+    rule = capability.approval
+    if rule is None:
+        return None
+    return Consent(name, rule.by, span_seconds(rule.ttl), rule.gate)
