@@ -33,6 +33,17 @@ entities:
   veiled: {shared: true, columns: {secret: deny}}
   lines: {shared: true, joins: [s.id, t.id, lines.id]}
   alone: {shared: true, joins: []}
+  jobs:
+    tenant: org
+    owner: {column: who, equals: subject.user_id, for: [owning]}
+    soft_delete: died
+    rows: "state <> 'draft'"
+    columns: {mail: {mask: email}, secret: deny}
+    invariants:
+      cheap: {holds: "price < 100"}
+      named_once: {constraint: jobs_title_key}
+  tags: {shared: true}
+  pairs: {tenant: org, key: [a, b]}
 functions:
   total: {}
   rows_of: {}
@@ -52,7 +63,33 @@ capabilities:
   keep: {select: [t, own, sums, veiled, board, walled, lines, alone], lock: true}
   plans: {select: [s, t, sums], explain: true}
   times: {select: [t, sums], analyze: true}
+  work:
+    select: [jobs, tags, pairs, t]
+    insert:
+      jobs: {columns: [id, title, mail, state, price, t_id, tag_id, died], rows: 3}
+      tags: {columns: [x, n], rows: 1000}
+      pairs: {columns: [a, b, x], rows: 10}
+    update:
+      jobs: {columns: [title, mail, state, price, t_id, tag_id, parts], rows: 2}
+      tags: {columns: [x], key: false, rows: 5}
+      pairs: {columns: [x], whole_rows: true, rows: 10}
+    delete: {jobs: {rows: 2}, tags: {key: false, rows: 3}, pairs: {rows: 10}}
+    merge: true
+    copy: true
+    reason: optional
+  audited:
+    update: {t: {columns: [a]}}
+    delete: {t: {}}
+    approval: {by: [clerk]}
+    images: true
+  sweep:
+    delete: {jobs: {hard: true, key: false, rows: 1000}}
+    invariants: [cheap, named_once]
+    reason: optional
 roles:
+  writer: {can: [browse, work, audited], budget: {joins: 10, complexity: 1000}}
+  owning: {can: [work]}
+  sweeper: {can: [work, sweep], budget: {joins: 10, complexity: 1000}}
   reader: {can: [browse], budget: {joins: 100, complexity: 1000000, columns: 1000}}
   clerk: {can: [browse, huge]}
   counter: {can: [numbers], budget: {rows: 5, time: 1s}}
@@ -61,6 +98,9 @@ roles:
   tuner: {can: [browse, plans], budget: {joins: 100, complexity: 1000}}
   timer: {can: [browse, times]}
 subjects:
+  - {login: wes, tenant: 1, user_id: 7, roles: [writer], attributes: {kind: "it's"}}
+  - {login: una, tenant: 1, user_id: 7, roles: [owning]}
+  - {login: zoe, tenant: 1, user_id: 7, roles: [sweeper]}
   - {login: ann, tenant: 1, user_id: 7, roles: [reader], attributes: {kind: "it's"}}
   - {login: ray, tenant: 1, user_id: 7, roles: [clerk], attributes: {kind: "it's"}}
   - {login: bob, tenant: 2, user_id: 8, roles: [counter]}
@@ -131,6 +171,27 @@ CATALOG = Catalog(
                  barrier=True, reads=((20010, 1),)),
         Relation(20012, "public", "lines", "r", _columns(("id", "integer"), ("s_id", "integer"))),
         Relation(20013, "public", "alone", "r", _columns(("id", "integer"), ("y", "integer"))),
+        Relation(
+            20041, "public", "jobs", "r",
+            _columns(("id", "integer"), ("org", "integer"), ("who", "integer"), ("title", "text"),
+                     ("mail", "text"), ("secret", "text"), ("state", "text"), ("price", "numeric"),
+                     ("t_id", "integer"), ("tag_id", "integer"), ("parts", "jsonb"),
+                     ("died", "date"), ("hidden_id", "integer")),
+            primary_key=("id",),
+            indexes=(Index(20411, "jobs_pkey", (1,), True, "id"),
+                     Index(20412, "jobs_title_key", (2, 4), True, "org", ("org", "title"))),
+            constraints=(Constraint(20421, "jobs_pkey", "p", (1,)),
+                         Constraint(20422, "jobs_title_key", "u", (2, 4)),
+                         Constraint(20423, "jobs_t_id_fkey", "f", (9,), 20001, (1,)),
+                         Constraint(20424, "jobs_tag_id_fkey", "f", (10,), 20042, (1,))),
+        ),
+        Relation(20042, "public", "tags", "r",
+                 _columns(("id", "integer"), ("x", "text"), ("n", "integer")),
+                 primary_key=("id",),
+                 indexes=(Index(20431, "tags_pkey", (1,), True, "id"),)),
+        Relation(20043, "public", "pairs", "r",
+                 _columns(("a", "integer"), ("b", "integer"), ("org", "integer"), ("x", "text"),
+                          ("y", "text"))),
         Relation(1259, "pg_catalog", "pg_class", "r",
                  _columns(("oid", "oid"), ("relname", "name"), ("reltuples", "real"))),
         Relation(2604, "pg_catalog", "pg_attrdef", "r",

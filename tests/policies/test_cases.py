@@ -15,7 +15,7 @@ import pytest
 from policies.decision import Allow
 from tests.policies.lab import CASES, ask
 
-_LOGIN = re.compile(r" as (ann|bob|eve|kim|ray|dan|tim)$", re.MULTILINE)
+_LOGIN = re.compile(r" as (ann|bob|eve|kim|ray|dan|tim|wes|una|zoe)$", re.MULTILINE)
 
 
 def _cases() -> list[tuple[str, str, str]]:
