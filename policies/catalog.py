@@ -116,7 +116,6 @@ class Relation:
     parents: tuple[int, ...] = ()  # OIDs of relations it inherits from or is a partition of
     partition_columns: tuple[int, ...] = ()  # attnums of its partition key
     partition_needs: Needs = ()
-    row_triggers: bool = False  # some change a row before it is written
 
     @property
     def open_view(self) -> bool:

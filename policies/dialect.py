@@ -237,6 +237,8 @@ _CLAUSES = tuple(
         r"(?P<clause> (?:WITH|WITHOUT)(?: CONDITIONAL| UNCONDITIONAL)?(?: ARRAY)? WRAPPER)(?= )",
         r"(?P<clause> COLLATE IDENT ASCII_46 DEFAULT)(?= )",
         r"(?P<clause> (?:KEEP|OMIT) QUOTES(?: ON SCALAR STRING_P)?)(?= )",
+        rf" RETURNING(?P<clause> (?:WITH|WITH_LA) ASCII_40 (?:OLD|NEW) AS{_NAME}"
+        rf"(?: ASCII_44 (?:OLD|NEW) AS{_NAME})? ASCII_41)(?= )",
         r"(?P<clause> OVERRIDING (?:SYSTEM_P|USER) VALUE_P)(?= )",
     )
 )

@@ -42,8 +42,6 @@ _SCHEMAS = f"SELECT n.oid, n.nspname::text AS name FROM pg_namespace n WHERE {_U
 _RELATIONS = f"""
 SELECT c.oid, n.nspname::text AS schema, c.relname::text AS name, c.relkind::text AS kind,
        c.reltuples::float8 AS reltuples,
-       EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = c.oid AND NOT t.tgisinternal
-               AND (t.tgtype & 3) = 3) AS row_triggers,
        coalesce((SELECT bool_or(o.option_value::bool) FROM pg_options_to_table(c.reloptions) o
                   WHERE o.option_name = 'security_barrier'), false) AS barrier
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -361,7 +359,6 @@ async def _relations(
             columns=tuple(columns[row["oid"]]),
             primary_key=keys.get(row["oid"], ()),
             row_estimate=bucket(row["reltuples"]),
-            row_triggers=row["row_triggers"],
             indexes=tuple(indexes[row["oid"]]),
             constraints=tuple(constraints[row["oid"]]),
             barrier=row["barrier"],

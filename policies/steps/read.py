@@ -114,14 +114,14 @@ def _collect(statement: Statement) -> None:
 
 def _note_write(kind: str, node: Node, statement: Statement) -> None:
     """Remember a statement that writes; refuse it for who may not."""
+    if not statement.views.writers:
+        raise refuse_kind(kind)
     if not statement.may_write:
         raise Refusal(
             WRITE_DISABLED,
             f"{VERBS[kind]} is not allowed inside another statement",
             "send it as a statement of its own",
         )
-    if not statement.views.writers:
-        raise refuse_kind(kind)
     statement.reading.writes.append((kind, node))
 
 

@@ -30,7 +30,7 @@ EARLIER = "querywarden_earlier"  # the written table as it was, in an image
 def rows_of(target: Target) -> dict[str, PolicyView]:
     """What the written row is called: the target's alias, and old and new where there are two."""
     clause = target.node.get("returningClause", {})
-    found = {target.alias: target.view}
+    found = {target.alias: target.returned}
     named = {"OLD": "old", "NEW": "new"}
     for option in clause.get("options", []):
         entry = option["ReturningOption"]
@@ -63,7 +63,7 @@ def _replaced(reference: Node, target: Target, rows: dict[str, PolicyView]) -> s
             return None
         return _row(rows[names[-1]], names[-1])
     name = names[-1]
-    view = target.view if len(names) == 1 else rows.get(names[-2])
+    view = target.returned if len(names) == 1 else rows.get(names[-2])
     if len(names) == 1 and name in rows and target.relation.column(name) is None:
         if not target.concealed:
             return None
@@ -105,8 +105,8 @@ def spread(target: Target, item: Node) -> tuple[str, ...] | None:
         return view.expressions if view is not None else None
     sources = [*target.node.get("fromClause", ()), *target.node.get("usingClause", ())]
     if "sourceRelation" in target.node:  # MERGE gives those of its source first
-        return (*_stars([target.node["sourceRelation"]]), *target.view.expressions)
-    return (*target.view.expressions, *_stars(sources))
+        return (*_stars([target.node["sourceRelation"]]), *target.returned.expressions)
+    return (*target.returned.expressions, *_stars(sources))
 
 
 def _stars(sources: list[Node]) -> Iterator[str]:

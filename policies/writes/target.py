@@ -8,13 +8,14 @@ masked and denied columns are in reach, and everything that could name them is l
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from policies import grammar
 from policies.catalog import Column, Relation
 from policies.decision import Check
 from policies.grammar import Node
+from policies.masks import cast_name
 from policies.reasons import (
     COLUMN_NOT_FOUND,
     FIELD_NOT_ALLOWED,
@@ -96,6 +97,17 @@ class Target:
         """Whether it is a DELETE that marks rows in place of removing them."""
         hard = self.delete is not None and self.delete.hard
         return self.kind == "DeleteStmt" and self.entity.soft_delete is not None and not hard
+
+    @property
+    def returned(self) -> PolicyView:
+        """What RETURNING shows of it: a row that is only marked comes back as it was."""
+        if not self.marks:
+            return self.view
+        column = self.column(self.entity.soft_delete or "")
+        mark = f"NULL::{cast_name(column.type)} AS {identifier(column.name)}"
+        expressions = zip(self.view.columns, self.view.expressions, strict=True)
+        shown = tuple(mark if name == column.name else sql for name, sql in expressions)
+        return replace(self.view, expressions=shown)
 
     @property
     def owner(self) -> str | None:
@@ -203,7 +215,7 @@ def target_of(kind: str, node: Node, site: Site, outermost: bool, statement: Sta
             f'relation "{written}" does not exist or is not visible to you',
             "visible: " + (", ".join(statement.views.names) or "nothing"),
         )
-    if found.kind not in ("r", "p"):
+    if found.kind not in ("r", "p") or found.rewritten:
         raise Refusal(
             UNSUPPORTED_SYNTAX,
             f'"{view.name}" is not a table, and {VERBS[kind]} works on tables only here',

@@ -49,14 +49,19 @@ def _may_leave(target: Target) -> bool:
     """Whether what is written can take a row out of the subject's view."""
     if target.kind != "UpdateStmt" or "onConflictClause" in target.node:
         listed = target.entity.soft_delete in target.written
-        return target.entity.rows is not None or listed or target.relation.row_triggers
+        return target.entity.rows is not None or listed or _is_changed(target.relation)
     read = _columns_of(target.entity.rows) | {target.entity.soft_delete}
     generated = {c.name for c in target.relation.columns if c.generated}
     return (
         not read.isdisjoint(target.written)
         or not read.isdisjoint(generated)
-        or target.relation.row_triggers
+        or _is_changed(target.relation)
     )
+
+
+def _is_changed(relation: Relation) -> bool:
+    """Whether a row may become another one on its way: by its own triggers or a partition's."""
+    return relation.kind == "p" or any(trigger.before_row for trigger in relation.triggers)
 
 
 def _columns_of(condition: str | None) -> set[str | None]:
@@ -91,12 +96,11 @@ def _references(target: Target) -> Iterator[tuple[str, Check]]:
     numbers = {column.name: column.number for column in target.relation.columns}
     written = {numbers[name] for name in target.written}
     for constraint in target.relation.constraints:
-        if constraint.kind != "f" or written.isdisjoint(constraint.columns):
-            continue
-        yield _reference(target, constraint)
+        if constraint.kind == "f" and not written.isdisjoint(constraint.columns):
+            yield from _reference(target, constraint)
 
 
-def _reference(target: Target, constraint: Constraint) -> tuple[str, Check]:
+def _reference(target: Target, constraint: Constraint) -> Iterator[tuple[str, Check]]:
     views = target.statement.views
     relation = target.statement.catalog.by_oid.get(constraint.references)
     view = views.find(relation) if relation is not None else None
@@ -109,6 +113,8 @@ def _reference(target: Target, constraint: Constraint) -> tuple[str, Check]:
             table=target.name,
             column=columns,
         )
+    if not view.scoped:
+        return  # it sees them all, and PostgreSQL looks itself
     known = views.called(view, identifier(REFERENCED))
     own_columns = _names(target.relation, constraint.columns)
     pairs = zip(_names(relation, constraint.referenced), own_columns, strict=True)
@@ -120,7 +126,7 @@ def _reference(target: Target, constraint: Constraint) -> tuple[str, Check]:
         f'insert or update on table "{target.relation.name}" violates foreign key constraint '
         f'"{constraint.name}"'
     )
-    return f"{' OR '.join(absent)} OR {found}", Check("23503", "", message)
+    yield f"{' OR '.join(absent)} OR {found}", Check("23503", "", message)
 
 
 def _names(relation: Relation, numbers: tuple[int, ...]) -> list[str]:

@@ -63,7 +63,7 @@ COPY (DELETE FROM t RETURNING *) TO STDOUT
 
 --# writing inside WITH
 COPY (WITH d AS (DELETE FROM t RETURNING *) SELECT * FROM d) TO STDOUT
-!! WRITE_DISABLED DELETE inside WITH is not allowed: this login may read 
+!! WRITE_DISABLED DELETE is not allowed: this login may only read 
 
 --# into the database
 COPY s FROM STDIN

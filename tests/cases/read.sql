@@ -94,7 +94,7 @@ SELECT 1 INTO x
 
 --# writes inside WITH
 WITH d AS (DELETE FROM s RETURNING *) SELECT * FROM d
-!! WRITE_DISABLED DELETE inside WITH is not allowed: this login may read 
+!! WRITE_DISABLED DELETE is not allowed: this login may only read 
 
 --# writes
 INSERT INTO s VALUES (1, 'x')
