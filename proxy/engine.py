@@ -129,10 +129,12 @@ class Engine:
             "search_path": self._search_path(),
             "client_encoding": "UTF8",
             "standard_conforming_strings": "on",
-            # A second wall: nothing this version allows may write. PostgreSQL counts a row lock as
-            # writing, so who may lock stands behind the first wall alone.
+            # A second wall for who may only read. PostgreSQL counts a row lock as writing, so who may
+            # lock stands behind the first wall alone.
             "default_transaction_read_only": (
-                "off" if snapshot.rules.lockers(subject.roles) else "on"
+                "off"
+                if snapshot.rules.lockers(subject.roles) or snapshot.rules.writers(subject.roles)
+                else "on"
             ),
         }
 

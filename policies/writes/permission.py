@@ -1,7 +1,7 @@
 """Which capability a write runs under: the one that was chosen, or the only one that fits.
 
-One capability must permit all a statement writes; what it reads besides goes through policy views
-as always, under any of the subject's capabilities.
+One capability must permit all a statement writes; what it reads besides goes through policy
+views as always, under any of the capabilities of the subject.
 """
 
 from __future__ import annotations
