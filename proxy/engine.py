@@ -129,8 +129,8 @@ class Engine:
             "search_path": self._search_path(),
             "client_encoding": "UTF8",
             "standard_conforming_strings": "on",
-            # A second wall for who may only read. PostgreSQL counts a row lock as writing, so who may
-            # lock stands behind the first wall alone.
+            # A second wall for who may only read. To PostgreSQL a row lock is a write, so who
+            # may lock stands behind the first wall alone.
             "default_transaction_read_only": (
                 "off"
                 if snapshot.rules.lockers(subject.roles) or snapshot.rules.writers(subject.roles)
