@@ -49,7 +49,8 @@ class Index:
 @dataclass(frozen=True, slots=True)
 class Constraint:
     """`columns`: every attnum of its own relation it depends on. `references`: relation OID of a
-    foreign key's target (0 otherwise) and `referenced` its attnums there."""
+    foreign key's target (0 otherwise), `referenced` its attnums there, `referencing` those of its
+    own relation that go with them, in the same order."""
 
     oid: int
     name: str
@@ -57,6 +58,7 @@ class Constraint:
     columns: tuple[int, ...]
     references: int = 0
     referenced: tuple[int, ...] = ()
+    referencing: tuple[int, ...] = ()
     needs: Needs = ()
     at_once: bool = True  # each statement is held to it: it is enforced, and not only at COMMIT
 

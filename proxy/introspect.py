@@ -338,6 +338,7 @@ async def _relations(
                 columns=_used(row, own, index_columns.get(row["index"], ())),
                 references=row["target"],
                 referenced=tuple(row["target_keys"]),
+                referencing=tuple(row["keys"]) if row["kind"] == "f" else (),
                 needs=tuple(
                     one
                     for one in definitions.of("pg_constraint", row["oid"], row["relation"])

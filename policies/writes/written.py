@@ -96,7 +96,7 @@ def _references(target: Target) -> Iterator[tuple[str, Check]]:
     numbers = {column.name: column.number for column in target.relation.columns}
     written = {numbers[name] for name in target.written}
     for constraint in target.relation.constraints:
-        if constraint.kind == "f" and not written.isdisjoint(constraint.columns):
+        if constraint.kind == "f" and not written.isdisjoint(constraint.referencing):
             yield from _reference(target, constraint)
 
 
@@ -105,7 +105,7 @@ def _reference(target: Target, constraint: Constraint) -> Iterator[tuple[str, Ch
     relation = target.statement.catalog.by_oid.get(constraint.references)
     view = views.find(relation) if relation is not None else None
     if relation is None or view is None:
-        columns = ", ".join(_names(target.relation, constraint.columns))
+        columns = ", ".join(_names(target.relation, constraint.referencing))
         raise Refusal(
             FIELD_NOT_ALLOWED,
             f'column "{columns}" of "{target.name}" cannot be written: it points at hidden rows',
@@ -116,7 +116,7 @@ def _reference(target: Target, constraint: Constraint) -> Iterator[tuple[str, Ch
     if not view.scoped:
         return  # it sees them all, and PostgreSQL looks itself
     known = views.called(view, identifier(REFERENCED))
-    own_columns = _names(target.relation, constraint.columns)
+    own_columns = _names(target.relation, constraint.referencing)
     pairs = zip(_names(relation, constraint.referenced), own_columns, strict=True)
     same = [f"{own(there, known.inner)} = {target.own(here)}" for there, here in pairs]
     absent = [f"{target.own(column)} IS NULL" for column in own_columns]

@@ -177,6 +177,23 @@ async def test_constraints(users: Relation, catalog: Catalog) -> None:
     orgs = catalog.find("public", "orgs")
     assert orgs is not None
     assert (key.kind, key.columns, key.references, key.referenced) == ("f", (1,), orgs.oid, (1,))
+    assert key.referencing == (1,)
+    assert found["users_key"].referencing == ()
+
+
+async def test_a_foreign_key_to_its_own_table(dsn: str) -> None:
+    await _execute(
+        dsn,
+        """
+        CREATE SCHEMA selves;
+        CREATE TABLE selves.t (a int, b int, up_b int, up_a int, PRIMARY KEY (a, b),
+          CONSTRAINT up FOREIGN KEY (up_a, up_b) REFERENCES selves.t (a, b));
+        """,
+    )
+    table = (await read_catalog(dsn)).by_name["selves", "t"]
+    (key,) = (constraint for constraint in table.constraints if constraint.name == "up")
+    assert (key.columns, key.referencing, key.referenced) == ((1, 2, 3, 4), (4, 3), (1, 2))
+    await _execute(dsn, "DROP SCHEMA selves CASCADE")
 
 
 async def test_user_types_and_what_they_are_made_of(catalog: Catalog, users: Relation) -> None:
