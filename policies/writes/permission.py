@@ -18,7 +18,7 @@ from policies.reasons import (
 )
 from policies.rules_models import Capability
 from policies.statement import Statement
-from policies.writes import update
+from policies.writes import keys, update
 from policies.writes.shape import VERBS
 from policies.writes.target import Demand, Target
 
@@ -71,6 +71,13 @@ def _capability(statement: Statement, demanded: list[tuple[Target, tuple[Demand,
     }
     if not fits:
         raise _no_column(verbs, demanded)
+    if len(fits) > 1:  # one that wants rows named by their key fits only what names them
+        keyed = {
+            name: able
+            for name, able in fits.items()
+            if all(_names_rows(able, target) for target, _ in demanded)
+        }
+        fits = keyed or fits
     if len(fits) > 1:
         raise _choose("several of your capabilities permit this", fits)
     return next(iter(fits))
@@ -86,6 +93,14 @@ def _permits(able: Capability, target: Target, demand: Demand) -> bool:
             return target.name in able.update
         case _:
             return target.name in able.delete
+
+
+def _names_rows(able: Capability, target: Target) -> bool:
+    update_rule, delete_rule = able.update.get(target.name), able.delete.get(target.name)
+    rule = {"UpdateStmt": update_rule, "DeleteStmt": delete_rule}.get(target.kind)
+    if rule is None or not rule.key:
+        return True
+    return keys.named(target.node.get("whereClause"), target.key, target.alias) is not None
 
 
 def _missing(able: Capability, target: Target, demand: Demand) -> list[str]:

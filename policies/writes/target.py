@@ -93,6 +93,21 @@ class Target:
         return self.entity.key or self.relation.primary_key
 
     @property
+    def key_is_unique(self) -> bool:
+        """Whether the database lets no two of its rows have the same key. Tables that inherit from
+        it have keys of their own."""
+        relation = self.relation
+        if relation.kind == "r" and any(
+            relation.oid in other.parents for other in self.statement.catalog.relations
+        ):
+            return False
+        key = set(self.key)
+        return set(relation.primary_key or ("",)) <= key or any(
+            index.unique and set(index.keys) <= key and len(index.keys) == len(index.columns)
+            for index in relation.indexes
+        )
+
+    @property
     def marks(self) -> bool:
         """Whether it is a DELETE that marks rows in place of removing them."""
         hard = self.delete is not None and self.delete.hard

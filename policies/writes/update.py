@@ -75,7 +75,7 @@ def bound_rows(target: Target) -> None:
             table=target.name,
             rule=f"capabilities.{target.capability}.{verb}.{target.name}.key",
         )
-    target.bound = found.count if found is not None else None
+    target.bound = found.count if found is not None and target.key_is_unique else None
     most = rule.rows or target.statement.budget.affected
     if target.bound is not None and target.bound > most:
         raise too_many(target, target.bound, most)

@@ -226,3 +226,9 @@ def test_a_tampered_write_is_refused(sql: str, right: str, wrong: str) -> None:
     statement.output = text.replace(right, wrong, 1).encode()
     with pytest.raises(Refusal):
         prove(statement)
+
+
+def test_a_capability_that_wants_keys_fits_only_what_names_them() -> None:
+    decision = ask("DELETE FROM jobs WHERE title = 'x'", "zoe")
+    assert isinstance(decision, Allow)
+    assert decision.statements[0].facts.capability == "sweep"
