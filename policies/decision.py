@@ -79,7 +79,8 @@ class Naming:
 
     `text`: of a PREPARE or DECLARE, the statement itself, to be decided again under other rules.
     `query`: what runs under the name of a PREPARE. `rows`: the most rows a cursor gives, unless the
-    client's own limit says so already; `hold`: the cursor outlives its transaction.
+    client's own limit says so already; `hold`: the cursor outlives its transaction. `capability`:
+    what an EXECUTE wants to run under.
     """
 
     what: Literal["prepare", "execute", "declare", "fetch"]
@@ -88,6 +89,19 @@ class Naming:
     query: Plan | None = None
     rows: int | None = None
     hold: bool = False
+    capability: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionChange:
+    """What the session follows once the statement is complete: a setting of ours that was set or
+    reset (name "": all of them), a savepoint, or how far the transaction goes back; undo is
+    ROLLBACK TO. `value` may be a secret."""
+
+    what: Literal["set", "reset", "savepoint", "release", "undo", "commit", "rollback"]
+    name: str = ""
+    value: str = field(default="", repr=False)
+    local: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +177,7 @@ class Plan:
     text asks for cap + 1 rows and the session hands out cap of them, of `most_bytes` together.
     `hints` maps an upstream SQLSTATE to a hint worth adding to it (visible columns for 42703).
     `written` says where its words stand in the client's text; None: nowhere. `write`: it writes.
+    `change`: of the session, when it is complete. `reason`: why, as its comment says.
     """
 
     sql: bytes
@@ -178,6 +193,8 @@ class Plan:
     hints: dict[str, str] = field(default_factory=dict)
     written: Written | None = None
     write: Write | None = None
+    change: SessionChange | None = None
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +202,8 @@ class Allow:
     """The statements of one text, in order, all permitted. `text` is what is sent: one frame's SQL.
 
     `statements` is empty for a text with no statement in it (PostgreSQL answers EmptyQuery).
-    `named`: one of them makes or uses a name, so the session has to be asked as well.
+    `named`: one of them makes or uses a name or changes a setting of ours, so the session has to be
+    asked as well.
     """
 
     statements: tuple[Plan, ...]

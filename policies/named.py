@@ -10,6 +10,7 @@ to the session as a `Naming`, and the session says whether it may.
 from __future__ import annotations
 
 from policies.catalog import Catalog
+from policies.comments import CAPABILITY
 from policies.decision import Naming
 from policies.envelope import Cover, closing
 from policies.grammar import Node, names
@@ -64,7 +65,8 @@ def declare(statement: Statement) -> Cover:
 def execute(node: Node, statement: Statement) -> str:
     """EXECUTE, with arguments that read nothing and call nothing."""
     statement.operation = "execute"
-    statement.naming = Naming("execute", node["name"])
+    wanted = statement.said.get(CAPABILITY, "")
+    statement.naming = Naming("execute", node["name"], capability=wanted)
     for argument in node.get("params", []):
         _check_argument(argument, statement)
     arguments = f" {_parenthesised(statement)}" if "params" in node else ""

@@ -12,7 +12,7 @@ from itertools import pairwise
 from policies import grammar
 from policies.catalog import Catalog
 from policies.choice import chosen, only_reads
-from policies.comments import said
+from policies.comments import REASON, said
 from policies.copying import copy_out
 from policies.decision import (
     Allow,
@@ -30,6 +30,7 @@ from policies.envelope import Cover, enclose
 from policies.explaining import explain
 from policies.grammar import Raw
 from policies.named import declare, prepare
+from policies.own_settings import check_order, sets, sets_context
 from policies.places import JOINT, Written, tell
 from policies.reasons import INTERNAL_ERROR, SYNTAX_ERROR, Refusal
 from policies.rules import RuleSet
@@ -117,8 +118,9 @@ def _enforced(text: bytes, subject: Subject, snapshot: Snapshot) -> Decision:
         for raw, words in zip(raws, _words(text, raws), strict=True):
             facts = _facts_before(raw)
             plans.append(_plan(raw, facts, subject, snapshot, words))
+        check_order(plans)
         joined = JOINT.join(plan.sql for plan in plans)
-        named = any(plan.naming is not None for plan in plans)
+        named = any(plan.naming is not None or sets(plan) for plan in plans)
         return Allow(tuple(plans), joined, snapshot.version, named=named)
     except Refusal as refusal:
         return denial(refusal, facts, snapshot.version)
@@ -223,6 +225,8 @@ def _made(facts: Facts, statement: Statement) -> Plan:
         hints=_hints(statement),
         written=statement.written,
         write=statement.write,
+        change=statement.change,
+        reason=statement.said.get(REASON, ""),
     )
 
 
@@ -267,6 +271,8 @@ _OPERATIONS = {
 
 def _facts_before(raw: Raw) -> Facts:
     """What is known before any step: enough for the record of a refusal."""
+    if sets_context(raw.kind, raw.node):  # also in quotes that are no literal's
+        return Facts(operation="set", sql_template="SET querywarden.context TO $1")
     return Facts(
         operation=_OPERATIONS.get(raw.kind, "utility"),
         fingerprint=grammar.fingerprint(raw.text),
@@ -341,6 +347,8 @@ def _forwarded(text: bytes, decision: Decision, mode: Mode, snapshot: Snapshot) 
         raws = grammar.parse(text)
     except (grammar.GrammarError, grammar.TooDeep):
         raws = ()
+    if any(sets_context(raw.kind, raw.node) for raw in raws):
+        return decision  # a secret is forwarded by nobody
     pieces = [raw.text for raw in raws] or [text]
     facts = known if len(known) == len(pieces) else known[-1:] * len(pieces)
     plans = tuple(Plan(sql=piece, facts=fact) for piece, fact in zip(pieces, facts, strict=True))

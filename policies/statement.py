@@ -11,7 +11,7 @@ from sqlglot import exp
 
 from policies import grammar
 from policies.catalog import Catalog
-from policies.decision import Check, CopyOut, Forget, Naming, Shown, Write
+from policies.decision import Check, CopyOut, Forget, Naming, SessionChange, Shown, Write
 from policies.grammar import Node, Token
 from policies.lookups import Lookup
 from policies.places import PUT, Written
@@ -133,6 +133,7 @@ class Statement:
     copy: CopyOut | None = None
     naming: Naming | None = None
     shown: Shown | None = None
+    change: SessionChange | None = None
     output: bytes = b""
     query: bytes = b""  # the query in the output, as it is sent
     written: Written | None = None

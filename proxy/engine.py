@@ -26,7 +26,7 @@ from policies.reasons import (
 from policies.rules import Budget
 from policies.settings import check_set
 from policies.sql import identifier
-from policies.subject import Subject
+from policies.subject import Assumed, Subject
 from proxy.estimates import Estimates, Wake
 from proxy.rates import Rates
 
@@ -78,6 +78,18 @@ class Engine:
     def subject(self, login: str) -> Subject | None:
         """Who a login is under the current rules; None for an unknown one."""
         return self._snapshot.rules.subject(login)
+
+    def assume(self, subject: Subject, token: str, session: str) -> Assumed | Deny:
+        """For whom a login acts that shows this context in this session, or why it does not."""
+        return denial(
+            Refusal(
+                AUTHENTICATION_REQUIRED,
+                "this login acts for itself only, so it takes no signed context",
+                "leave querywarden_context out",
+            ),
+            Facts(),
+            self._snapshot.version,
+        )
 
     def mode(self, subject: Subject) -> Mode:
         """Whether the subject's statements are enforced, observed or waved through."""

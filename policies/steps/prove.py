@@ -26,6 +26,7 @@ from policies.lookups import (
     lookup_type,
     operand_name,
 )
+from policies.own_settings import as_sent
 from policies.reasons import UNSUPPORTED_SYNTAX, Refusal
 from policies.statement import Statement
 from policies.steps.cap import own_limit
@@ -48,7 +49,7 @@ def prove(statement: Statement) -> None:
         if statement.kind not in VERBS and kind != statement.kind:
             raise _Different
         if statement.utility:
-            if not grammar.same(statement.node, after):
+            if not grammar.same(as_sent(kind, statement.node), after):
                 raise _Different
             return
         _Proof(statement).root(kind, after)

@@ -9,10 +9,13 @@ it reads `LISTEN x` as an alias and `SAVEPOINT a` as `SAVEPOINT AS a` (measured)
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Literal
 
-from policies.decision import Forget
+from policies import own_settings
+from policies.decision import Forget, SessionChange
 from policies.grammar import Node
 from policies.named import execute, fetch
+from policies.own_settings import own
 from policies.reasons import (
     SETTING_NOT_ALLOWED,
     STATEMENT_NOT_ALLOWED,
@@ -34,6 +37,13 @@ _TRANSACTION = {
     "TRANS_STMT_RELEASE": ("release", "RELEASE SAVEPOINT"),
     "TRANS_STMT_ROLLBACK_TO": ("rollback", "ROLLBACK TO SAVEPOINT"),
 }
+_CHANGES: dict[str, Literal["commit", "rollback", "savepoint", "release", "undo"]] = {
+    "TRANS_STMT_COMMIT": "commit",
+    "TRANS_STMT_ROLLBACK": "rollback",
+    "TRANS_STMT_SAVEPOINT": "savepoint",
+    "TRANS_STMT_RELEASE": "release",
+    "TRANS_STMT_ROLLBACK_TO": "undo",
+}
 
 
 def write_utility(statement: Statement) -> bool:
@@ -54,6 +64,8 @@ def _transaction(node: Node, statement: Statement) -> str:
     if known is None:
         raise Refusal(STATEMENT_NOT_ALLOWED, "two-phase commit is not allowed")
     statement.operation, text = known
+    if (what := _CHANGES.get(node["kind"])) is not None:
+        statement.change = SessionChange(what, node.get("savepoint_name", ""))
     if "savepoint_name" in node:
         text += f" {identifier(node['savepoint_name'])}"
     text += _modes(node.get("options", []), statement)
@@ -93,6 +105,8 @@ def _set(node: Node, statement: Statement) -> str:
     name, kind = node.get("name", ""), node["kind"]
     local = "LOCAL " if node.get("is_local") else ""
     statement.operation = "set"
+    if known := own(name):
+        return own_settings.write(node, known, statement)
     match kind:
         case "VAR_SET_VALUE":
             values = [_value(argument) for argument in node["args"]]
@@ -113,6 +127,7 @@ def _set(node: Node, statement: Statement) -> str:
         case "VAR_RESET_ALL":
             # Back to the start-up values, and those are the pinned ones.
             statement.operation = "reset"
+            statement.change = SessionChange("reset")
             return "RESET ALL"
         case "VAR_SET_MULTI" if name in ("TRANSACTION", "SESSION CHARACTERISTICS"):
             target = f"{local}TRANSACTION"
@@ -139,7 +154,8 @@ def _value(argument: Node) -> tuple[str, str]:
 
 def _show(node: Node, statement: Statement) -> str:
     statement.operation = "show"
-    check_show(node["name"])
+    if not own(node["name"]):
+        check_show(node["name"])
     return f"SHOW {identifier(node['name'])}"
 
 

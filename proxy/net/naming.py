@@ -32,14 +32,17 @@ _MISSING: Final = {
 def judge(session: Session, statement: Statement, arrival: Arrival) -> bytes | None:
     """Say what `statement` makes and what it reads from; the ErrorResponse when a name in it may
     not be used. To be asked only when nothing is owed."""
+    deny = session.acting.check(statement.allow)
     judgement = _Judgement(session, statement.allow, arrival)
     try:
-        for plan in statement.allow.statements:
+        for plan in statement.allow.statements if deny is None else ():
             judgement.add(plan)
     except _Unusable as unusable:
         return unusable.answer
-    statement.judged(judgement.made, judgement.targets)
-    return None
+    if deny is None:
+        statement.judged(judgement.made, judgement.targets)
+        deny = session.acting.check_reason(statement)
+    return None if deny is None else session.refused(deny, arrival)
 
 
 def judge_portal(
@@ -47,6 +50,9 @@ def judge_portal(
 ) -> Statement | int | bytes:
     """What an Execute of this portal runs; otherwise as `check_portal`."""
     statement, group = bound
+    if not statement.named:
+        deny = session.acting.check_reason(statement)
+        return statement if deny is None else session.refused(deny, arrival)
     if statement.target is not None:
         return statement  # it has begun, and goes on with what it has
     if session.ledger.owed:
@@ -126,7 +132,7 @@ class _Judgement:
             )
             raise _Unusable(session.refused(deny, self._arrival))
         if len(allow.statements) > 1:
-            decision, _, _ = session.decide(naming.text)
+            decision, _, _ = session.decide(naming.text, further=True)
             if isinstance(decision, Deny) or [p.sql for p in decision.statements] != [plan.sql]:
                 raise _Unusable(session.refused(session.internal_error(), self._arrival))
             allow = decision
@@ -138,11 +144,18 @@ class _Judgement:
         known = self._prepared.get(key) or self._session.names.settled.get(key)
         target = self._usable(plan, naming, known)
         query = target.plan
-        if query is None or query.naming is not None or not query.returns_rows:
+        runs = query is not None and (query.returns_rows or query.write is not None)
+        if query is None or query.naming is not None or not runs:
             raise self._denied(
                 plan,
                 f'prepared statement "{naming.name}" is no query, so EXECUTE does not run it',
                 "run it the way it was prepared",
+            )
+        if naming.capability not in ("", query.facts.capability):
+            raise self._denied(
+                plan,
+                f'"{naming.name}" was not prepared under capability "{naming.capability}"',
+                "name the capability in the PREPARE",
             )
         return target
 

@@ -77,7 +77,8 @@ class Replies(asyncio.Protocol):
         if session.closed:
             return
         try:
-            passed = round_trips.receive(session, data) if self._between else 0
+            short = self._between and not session.unsettled
+            passed = round_trips.receive(session, data) if short else 0
             if passed != len(data):
                 self._handle(data[passed:])
         except Exception as error:
@@ -210,6 +211,8 @@ class Replies(asyncio.Protocol):
             if said:
                 self._replace(start, start, said)
         result.end(statement, plan, arrival, self._now, affected=affected)
+        if plan is not None and plan.change is not None:
+            self._session.acting.complete(plan.change, self._buffer[start + _BODY : stop - 1])
         if plan is not None and plan.forget is not None:
             self._forget(plan.forget.what, plan.forget.name)
 
@@ -290,6 +293,8 @@ class Replies(asyncio.Protocol):
         elif kind != SYNC:
             raise OutOfStep
         status = self._session.status = self._buffer[start + _BODY]
+        if self._session.unsettled:
+            self._session.acting.ready(status == _IDLE)
         if status == _IDLE:
             self._result.portal_gone(None, self._now)
             if not owed:
@@ -299,6 +304,7 @@ class Replies(asyncio.Protocol):
 
     def _error(self, start: int, stop: int, count: int) -> None:
         fields = hygiene.read_fields(self._buffer[start + _BODY : stop])
+        self._session.acting.fail()
         head, dropped = self._ledger.failed()
         if head is not None:
             self._names.failed(head, dropped, self._ledger.owed)

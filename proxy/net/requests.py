@@ -197,7 +197,7 @@ class Requests(asyncio.Protocol):
             answer = session.refused(decision, self._arrival, seconds, cached)
             return self._refuse_query(start, stop, count, answer)
         statement = Statement(text, decision, session.snapshot, seconds, cached)
-        if statement.named:
+        if statement.asks or session.unsettled:
             refusal = naming.judge(session, statement, self._arrival)
             if refusal is not None:
                 return self._refuse_query(start, stop, count, refusal)
@@ -205,7 +205,7 @@ class Requests(asyncio.Protocol):
         session.upstream.query(decision)
         self._names.query_sent()
         self._ledger.sync_sent((QUERY, b"", statement, self._arrival, b""))
-        return HOLD_AFTER if statement.holds else GO
+        return HOLD_AFTER if statement.holds or session.unsettled else GO
 
     def _function_call(self, start: int, stop: int, count: int) -> int:
         deny = self._session.deny(
@@ -281,13 +281,13 @@ class Requests(asyncio.Protocol):
         if step != USABLE:
             return self._not_usable(step, start, stop, count)
         statement = bound[0] if bound is not None else None
-        if bound is not None and bound[0].named:
+        if bound is not None and bound[0].asks:
             run = naming.judge_portal(self._session, bound, name, self._arrival)
             if not isinstance(run, Statement):
                 return self._not_usable(run, start, stop, count)
             statement = run
         ledger.owed.append((EXECUTE, name, statement, self._arrival, b""))
-        return HOLD_AFTER if statement is not None and statement.holds else GO
+        return HOLD_AFTER if statement and self._session.acting.holds(statement) else GO
 
     def _portal_step(self, bound: tuple[Statement, int] | None, name: bytes) -> int | bytes:
         """`check_portal`, without the call for a portal bound just before."""
@@ -330,7 +330,7 @@ class Requests(asyncio.Protocol):
 
     def _sync(self, start: int, stop: int, count: int) -> int:
         self._ledger.sync_sent((SYNC, b"", None, self._arrival, b""))
-        return GO
+        return HOLD_AFTER if self._session.unsettled else GO
 
     def _flush(self, start: int, stop: int, count: int) -> int:
         # With a body the upstream would answer, and a Flush is owed no answer.
@@ -385,7 +385,7 @@ class Requests(asyncio.Protocol):
         self._session.upstream.query(OwnStatement.REFUSED)
         self._names.query_sent()
         self._ledger.sync_sent((REFUSED_QUERY, b"", None, self._arrival, answer))
-        return GO
+        return HOLD_AFTER if self._session.unsettled else GO
 
     def _internal_error(self, tag: int, start: int, stop: int, count: int) -> int:
         """A handler failed: the statement is refused, and nothing of it has gone out."""

@@ -62,7 +62,7 @@ def send(session: Session, data: bytes, longest: int) -> tuple[int, Decided | No
     # Rounds stand only at the head of the ledger, so `Ledger.unroll` finds them all.
     if ledger.phase is not Phase.READY or (ledger.owed and ledger.owed[-1][0] != ROUND):
         return 0, None
-    if session.metered:
+    if session.metered or session.unsettled:
         return 0, None
     if data[0] == _QUERY:
         return _send_query(session, data, longest)
@@ -167,7 +167,7 @@ def _prepared(session: Session, text: bytes, types: bytes, decided: Decided) -> 
 
 def _special(statement: Statement) -> bool:
     """What comes before or after it may have to wait."""
-    return statement.may_copy or statement.named
+    return statement.may_copy or statement.asks
 
 
 def receive(session: Session, data: bytes) -> int:
@@ -182,7 +182,7 @@ def receive(session: Session, data: bytes) -> int:
         kind, parts, statement, arrival, name = owed[0]
         if statement is None or (plan := statement.plan) is None or plan.forget is not None:
             break
-        if statement.named:
+        if statement.asks:
             break
         if kind == ROUND:
             confirmed = _PARSED_AND_BOUND if b"P" in parts else _BOUND

@@ -10,16 +10,18 @@ from __future__ import annotations
 import asyncio
 import logging
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from time import perf_counter, time
 from typing import TYPE_CHECKING, Final, Protocol
 
 from policies import reasons
+from policies.comments import CONTEXT
 from policies.decision import Decision, Deny, Facts, Mode, Plan
 from policies.rules import Budget
-from policies.subject import Subject
+from policies.subject import Assumed, Subject
 from proxy.net import answers
+from proxy.net.acting import NOTHING, Acting
 from proxy.net.statement import Statement, Versioned, decision_of
 from proxy.net.upstream import TERMINATE, Upstream
 from proxy.oplog.operation import Observer, Operation, Origin
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 UNKNOWN: Final = Facts()
+_CONTEXT: Final = CONTEXT.encode()
 # Answers one client may be owed before it is read from again. More than fit into the upstream's
 # own output buffer (8 kB), which it sends only when it is full or told to.
 MOST_OWED: Final = 16_384
@@ -50,6 +53,7 @@ class Engine(Protocol):
     def startup(self, subject: Subject, parameters: dict[str, str]) -> dict[str, str] | Deny: ...
     def mode(self, subject: Subject) -> Mode: ...
     def budget(self, subject: Subject) -> Budget: ...
+    def assume(self, subject: Subject, token: str, session: str) -> Assumed | Deny: ...
     def spend(self, subject: Subject, count: int, facts: Facts) -> Deny | None: ...
     def price(self, plan: Plan, types: Sequence[int], wake: Callable[[], None]) -> Deny | bool: ...
     def parameter_types(self, subject: Subject, oids: Sequence[int]) -> Deny | None: ...
@@ -77,7 +81,9 @@ class Session:
         client: asyncio.Transport,
         upstream: asyncio.Transport,
         on_end: Callable[[Session], None],
+        own: Mapping[str, str] = NOTHING,
     ) -> None:
+        """`own`: settings of ours that it starts with."""
         self.engine = engine
         self.origin = origin
         self.observers = observers
@@ -102,8 +108,12 @@ class Session:
         # One of waiting, draining, terminating or a stopped client: look after each read.
         self.watched = False
         self.last_done = 0.0  # when the last statement ended, monotonic
-        self.subject: Subject | None = origin.subject
-        self.snapshot = engine.snapshot
+        self.login: Subject | None = origin.subject
+        self.subject: Subject | None = origin.subject  # as it acts now
+        self.rules: Versioned | None = None  # the engine's snapshot
+        self.snapshot: Versioned = engine.snapshot  # the same, or that and who acts under it
+        self.acting = Acting(self, own)
+        self.unsettled = False  # what the transaction becomes decides who acts
         self.enforcing = True
         self.metered = False  # statements are counted, or have a price
         self.time_limit: float | None = None  # seconds per statement
@@ -114,29 +124,43 @@ class Session:
     # Decisions.
 
     def take_snapshot(self) -> None:
-        """The rules or the catalog changed: who asks is looked up anew."""
-        self.snapshot = self.engine.snapshot
-        self.subject = self.engine.subject(self.origin.subject.login)
+        """The rules or the catalog changed, so who asks is looked up anew; or it acts as another
+        than its login, so whether that still holds."""
+        if self.rules is not self.engine.snapshot:
+            self._take_rules()
+        self.acting.refresh()
+
+    def _take_rules(self) -> None:
+        self.rules = self.snapshot = self.engine.snapshot
+        self.login = login = self.engine.subject(self.origin.subject.login)
         enforced = self.enforcing
-        self.enforcing = self.subject is None or self.engine.mode(self.subject) == "enforce"
+        self.enforcing = login is None or self.engine.mode(login) == "enforce"
         if self.enforcing and not enforced:
             self.names.distrust()
         self.metered, self.time_limit = False, None
-        if self.subject is None:
+        if login is None:
             return
         if self.enforcing:
-            budget = self.engine.budget(self.subject)
+            budget = self.engine.budget(login)
             self.metered = budget.priced or bool(budget.rate)
             self.time_limit, self.time_rule = budget.time_ms / 1000, budget.rule("time")
-        if self.subject != self.origin.subject:
-            self.origin = replace(self.origin, subject=self.subject)
+        if login != self.origin.subject:
+            self.origin = replace(self.origin, subject=login)
 
-    def decide(self, text: bytes) -> tuple[Decision, float, bool]:
-        """The decision, the seconds it took and whether it was known."""
+    def decide(self, text: bytes, further: bool = False) -> tuple[Decision, float, bool]:
+        """The decision, the seconds it took and whether it was known. `further`: it is a part of
+        the text decided before, and so has the context of that."""
         if self.subject is None:
             return self.engine.unknown_subject(), 0.0, False
         before = perf_counter()
         try:
+            if _CONTEXT in text:
+                taken = self.acting.turn(text)
+                if isinstance(taken, Deny):
+                    return taken, perf_counter() - before, False
+                text = taken
+            elif self.acting.turned and not further:
+                self.acting.refresh()
             decision, cached = self.engine.decide(self.subject, text)
         except Exception as error:
             complain("a statement could not be decided", error)
@@ -172,7 +196,7 @@ class Session:
         started, clock = arrival
         self.record(
             Operation(
-                self.origin, deny.facts, "deny", deny.policy_version, started,
+                self.acting.origin(self.snapshot), deny.facts, "deny", deny.policy_version, started,
                 outcome="refused", sqlstate=deny.reason.sqlstate, code=deny.reason.code,
                 hint=deny.hint, decide_seconds=decide_seconds,
                 total_seconds=perf_counter() - clock, cache="hit" if cached else "miss",
@@ -185,7 +209,7 @@ class Session:
         started, clock = arrival
         self.record(
             Operation(
-                self.origin, facts, "deny", self.snapshot.version, started,
+                self.acting.origin(self.snapshot), facts, "deny", self.snapshot.version, started,
                 outcome="refused", sqlstate=sqlstate, total_seconds=perf_counter() - clock,
             )
         )  # fmt: skip
@@ -234,9 +258,11 @@ class Session:
         self.last_done = now
         self.record(
             Operation(
-                self.origin, UNKNOWN if plan is None else plan.facts, decision, version,
+                self.acting.origin(self.snapshot if statement is None else statement.snapshot),
+                UNKNOWN if plan is None else plan.facts, decision, version,
                 started, mode, outcome, sqlstate, "", hint, rows, affected, size, truncated,
                 spent, now - begun, now - clock, "hit" if cached else "miss",
+                "" if plan is None else self.acting.reason(plan),
             )
         )  # fmt: skip
 

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Final, Protocol
 
 from policies.decision import Allow, Plan
+from policies.own_settings import sets
 from proxy.wire.names import Named
 
 # More than any result can have: a limit for those without one.
@@ -28,14 +29,16 @@ class Statement(Named):
 
     `plan`, `cap`, `most_bytes` and `decision` are those of its first statement, which is the only
     one when it is prepared. `may_copy`: it may start a COPY; `holds`: what follows must wait for
-    its answer. `named`: it makes or uses names of SQL; `by_sql`: SQL prepared it, and what runs is
+    its answer. `named`: it makes or uses names of SQL or settings of ours; `asks`: it does or it
+    writes, so it is judged each time it runs; `by_sql`: SQL prepared it, and what runs is
     the query in it. One for each plan of a text that was judged, `made`: what goes by the name it
     makes, `targets`: what it reads from. `spent`: bytes a cursor has given.
     """
 
     __slots__ = (
-        "_run", "allow", "by_sql", "cached", "cap", "decide_seconds", "decision", "holds", "made",
-        "may_copy", "most_bytes", "named", "plan", "plans", "snapshot", "spent", "targets", "text",
+        "_run", "allow", "asks", "by_sql", "cached", "cap", "decide_seconds", "decision", "holds",
+        "made", "may_copy", "most_bytes", "named", "plan", "plans", "snapshot", "spent", "targets",
+        "text",
     )  # fmt: skip
 
     def __init__(
@@ -60,6 +63,8 @@ class Statement(Named):
         self.snapshot = snapshot
         self.named = allow.named
         self.holds = self.may_copy = allow.mode != "enforce" and b"copy" in allow.text.lower()
+        if allow.named and any(sets(plan) for plan in allow.statements):
+            self.holds = True
         self._run = None
         if self.by_sql:
             self.named = False
@@ -73,7 +78,7 @@ class Statement(Named):
     def judged(self, made: Sequence[Statement | None], targets: Sequence[Statement | None]) -> None:
         """Its names may be used, one of each for every plan."""
         self.made, self.targets = made, targets
-        self.holds = self.may_copy or any(made)
+        self.holds = self.holds or any(made)
         pairs = zip(self.allow.statements, targets, strict=True)
         self._take([plan if target is None else target.run(plan) for plan, target in pairs])
 
@@ -85,6 +90,7 @@ class Statement(Named):
     def _take(self, plans: Sequence[Plan]) -> None:
         self.plans = plans
         plan = plans[0] if plans else None
+        self.asks = self.named or any(each.write for each in plans)
         self.plan: Plan | None = plan
         self.cap = plan.cap if plan else None
         limit = plan.most_bytes if plan else None
@@ -111,6 +117,7 @@ class Statement(Named):
             entities=own.facts.entities,
             fields_read=own.facts.fields_read,
             effects=own.facts.effects,
+            affected_fields=own.facts.affected_fields,
         )
         found = replace(
             plan,
@@ -120,6 +127,8 @@ class Statement(Named):
             shown=own.shown,
             facts=facts,
             hints=own.hints,
+            write=own.write,
+            reason=plan.reason or own.reason,
         )
         self._run = plan, found
         return found

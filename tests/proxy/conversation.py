@@ -19,9 +19,10 @@ from typing import Any, cast
 
 from policies import reasons
 from policies.decision import Allow, Decision, Deny, Facts, Mode, Plan
+from policies.own_settings import sets
 from policies.reasons import Reason
 from policies.rules import Budget
-from policies.subject import Subject
+from policies.subject import Assumed, Subject
 from proxy.net.replies import Replies
 from proxy.net.requests import Requests
 from proxy.net.session import Session
@@ -70,6 +71,7 @@ class TableEngine:
         self.prices: dict[bytes, Deny | bool] = {}
         self.priced: list[tuple[bytes, tuple[int, ...]]] = []
         self.wakes: list[Callable[[], None]] = []
+        self.contexts: dict[str, Assumed] = {}
         self.refuse_startup: Deny | None = None
 
     def subject(self, login: str) -> Subject | None:
@@ -90,6 +92,9 @@ class TableEngine:
         self.priced.append((plan.sql, tuple(types)))
         self.wakes.append(wake)
         return self.prices.get(plan.sql, True)
+
+    def assume(self, subject: Subject, token: str, session: str) -> Assumed | Deny:
+        return self.contexts.get(token) or deny(reasons.AUTHENTICATION_REQUIRED)
 
     def startup(self, subject: Subject, parameters: dict[str, str]) -> dict[str, str] | Deny:
         return self.refuse_startup or dict(parameters)
@@ -115,7 +120,7 @@ class TableEngine:
         if answer is None:
             answer = [plan(part) for part in text.split(b";") if part.strip()]
         joined = b"; ".join(each.sql for each in answer)
-        named = any(each.naming for each in answer)
+        named = any(each.naming or sets(each) for each in answer)
         version = self.snapshot.version
         return Allow(tuple(answer), joined, version, self.current, named), cached
 
