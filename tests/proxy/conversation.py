@@ -56,7 +56,7 @@ class Rules:
 class TableEngine:
     """Implements the engine's interface from a table: what is not in it is allowed as it is.
 
-    `table`: text -> Deny, Plan, list of Plans, or an exception to raise.
+    `table`: text -> Deny, Plan, list of Plans, an exception to raise, or who asks -> one of these.
     """
 
     def __init__(self, table: dict[bytes, Any] | None = None, mode: Mode = "enforce") -> None:
@@ -64,6 +64,7 @@ class TableEngine:
         self.snapshot = Rules()
         self.subjects: dict[str, Subject] = {"app": Subject("app", tenant=1, roles=("r",))}
         self.asked: list[bytes] = []
+        self.asked_as: list[Subject] = []
         self.current: Mode = mode
         self.hidden_types: set[int] = set()
         self.limits = Budget(100, 2000, 40, 1, 100, role="r")
@@ -110,7 +111,10 @@ class TableEngine:
     def decide(self, subject: Subject, text: bytes) -> tuple[Decision, bool]:
         cached = text in self.asked
         self.asked.append(text)
+        self.asked_as.append(subject)
         answer = self.table.get(text)
+        if callable(answer):
+            answer = answer(subject)
         if isinstance(answer, Exception):
             raise answer
         if isinstance(answer, Deny):
