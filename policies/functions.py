@@ -29,6 +29,9 @@ AGGREGATES = _words("""
     stddev_pop stddev_samp string_agg sum var_pop var_samp variance
 """)
 
+# Built-in types without an equality (manual, chapters 8.8, 8.13 and 8.14).
+INCOMPARABLE = _words("box circle json jsonpath line lseg path point polygon xml")
+
 _MATHS = _words("""
     abs acos acosd acosh asin asind asinh atan atan2 atan2d atand atanh cbrt ceil ceiling cos cosd
     cosh cot cotd degrees div erf erfc exp factorial floor gamma gcd lcm lgamma ln log log10

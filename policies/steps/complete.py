@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from policies import grammar
-from policies.functions import AGGREGATES
+from policies.functions import AGGREGATES, INCOMPARABLE
 from policies.grammar import Node
 from policies.lookups import called
 from policies.reasons import UNSUPPORTED_SYNTAX, Refusal
@@ -22,8 +22,6 @@ from policies.sql import identifier
 from policies.statement import Edit, Statement
 from policies.views import PolicyView
 
-# Built-in types without an operator class to group by (manual, chapters 8.8, 8.13 and 8.14).
-_INCOMPARABLE = frozenset("box circle json jsonpath line lseg path point polygon xml".split())
 _USING = ("targetList", "havingClause", "sortClause", "windowClause", "distinctClause")
 
 
@@ -50,7 +48,7 @@ def _check_comparable(
     sources = dict(_sources(select.get("fromClause", [])))
     for alias, name in extra:
         column = views[id(sources[alias])].relation.column(name)
-        if column is None or column.type.removesuffix("[]") not in _INCOMPARABLE:
+        if column is None or column.type.removesuffix("[]") not in INCOMPARABLE:
             continue
         written, kind = f"{alias}.{name}", column.type
         newer = statement.catalog.server_version >= 160000

@@ -11,6 +11,7 @@ inside CASE it waits. When all of them are leakproof there is no CASE.
 from __future__ import annotations
 
 from policies.decision import Check
+from policies.functions import INCOMPARABLE
 from policies.grammar import Node
 from policies.reasons import (
     FIELD_NOT_ALLOWED,
@@ -173,7 +174,7 @@ def _check_assigned(target: Target, entry: Node) -> None:
     column = target.column(name)
     if "indirection" in entry and (name in target.masked or not permitted):
         raise _not_assignable(target, name, "a part of it cannot be")
-    if name in target.masked and not is_plain(value):
+    if name in target.masked and not is_plain(value) and "SetToDefault" not in value:
         raise Refusal(
             FIELD_NOT_ALLOWED,
             f'column "{name}" of "{target.name}" is masked, and gets plain values only',
@@ -181,7 +182,7 @@ def _check_assigned(target: Target, entry: Node) -> None:
             table=target.name,
             column=name,
         )
-    if not permitted and (not is_plain(value) or column.type == "json"):
+    if not permitted and (not is_plain(value) or column.type.removesuffix("[]") in INCOMPARABLE):
         raise _not_assignable(target, name, "the rules do not permit it")
 
 
