@@ -202,6 +202,11 @@ class Catalog:
     sequences: tuple[Sequence, ...] = ()
 
     @cached_property
+    def inherited(self) -> frozenset[int]:
+        """OIDs of relations that others inherit from or are partitions of."""
+        return frozenset(parent for relation in self.relations for parent in relation.parents)
+
+    @cached_property
     def by_oid(self) -> dict[int, Relation]:
         """Relations by their OID."""
         return {relation.oid: relation for relation in self.relations}

@@ -38,6 +38,23 @@ def _entities(rules: RulesFile) -> Iterator[Finding]:
                     yield Finding(at, f"entity `{entity}` is hidden", hint, at_key=True)
 
 
+def _readable(rules: RulesFile) -> Iterator[Finding]:
+    """What a login may write it may read too: a table it cannot read does not exist for it."""
+    for index, subject in enumerate(rules.subjects):
+        roles = [rules.roles[name] for name in subject.roles if name in rules.roles]
+        if all(role.mode == "bypass" for role in roles):
+            continue
+        names = dict.fromkeys(name for role in roles for name in role.can)
+        able = {name: rules.capabilities[name] for name in names if name in rules.capabilities}
+        read = {entity for capability in able.values() for entity in capability.select}
+        for name, capability in able.items():
+            for entity in written(capability):
+                if entity in rules.entities and entity not in read:
+                    message = f"may write `{entity}` (capability {name}) and not read it"
+                    hint = f"add it to `select` of {name}, or of another capability it has"
+                    yield Finding(("subjects", index, "roles"), message, hint)
+
+
 def _columns(rules: RulesFile) -> Iterator[Finding]:
     """Columns that decide whose a row is are not for the client to assign."""
     for name, capability in rules.capabilities.items():
@@ -199,6 +216,7 @@ def approval_warnings(rules: RulesFile) -> Iterator[str]:
 
 WRITE_CHECKS: tuple[Callable[[RulesFile], Iterator[Finding]], ...] = (
     _entities,
+    _readable,
     _columns,
     _keys,
     _invariants,

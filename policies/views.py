@@ -37,6 +37,16 @@ class Fence:
     lateral: bool = False
 
 
+def closed(name: str) -> Refusal:
+    """The refusal of an entity whose rules name what is not there."""
+    return Refusal(
+        MODEL_NOT_ALLOWED,
+        f'the rules for "{name}" do not fit the database, so it is closed',
+        "ask whoever keeps the rules to run: querywarden check",
+        table=name,
+    )
+
+
 @dataclass(frozen=True)
 class PolicyView:
     """What one subject may see of one relation. `columns`: visible names, in table order, and
@@ -148,12 +158,7 @@ class Views:
                     catalog.leakproof,
                 )
             except EntityError:
-                self._by_table[table] = Refusal(
-                    MODEL_NOT_ALLOWED,
-                    f'the rules for "{name}" do not fit the database, so it is closed',
-                    "ask whoever keeps the rules to run: querywarden check",
-                    table=name,
-                )
+                self._by_table[table] = closed(name)
             except Refusal as refusal:
                 self._by_table[table] = refusal
 
@@ -190,10 +195,13 @@ class Views:
         return found
 
     def condition(self, view: PolicyView, rule: str, text: str, inner: str) -> str:
-        """A predicate of the rules over a view's relation, which is called `inner`."""
-        return predicate(rule, text, view.relation, self._subject, self._catalog.leakproof, inner)[
-            0
-        ]
+        """A predicate of the rules over a view's relation, which is called `inner`. Raises Refusal
+        when it does not fit."""
+        known = self._catalog.leakproof
+        try:
+            return predicate(rule, text, view.relation, self._subject, known, inner)[0]
+        except EntityError:
+            raise closed(view.name) from None
 
     def entity(self, view: PolicyView) -> Entity | None:
         """What the rules say of a view's relation; None for a system table."""

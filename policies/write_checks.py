@@ -1,7 +1,6 @@
 """Whether permissions to write fit the database: what they name is there and does what they say.
 
-Knows rules and the catalog; statements are judged in `policies.writes`, which asks here what names
-a row of an entity.
+Knows rules and the catalog; statements are judged in `policies.writes`.
 """
 
 from __future__ import annotations
@@ -14,26 +13,12 @@ from policies.rules import RuleSet
 from policies.rules_models import Capability, Entity
 from policies.rules_write_checks import written
 from policies.rules_writes import DeleteRule, UpdateRule
+from policies.scopes import INNER, EntityError, predicate
+from policies.subject import Subject
+from policies.writes.keys import is_unique
+from policies.writes.update import KINDS_OF_TIME
 
-# What DELETE sets a `soft_delete` column to is the time.
-MOMENTS: Final = frozenset({"timestamp with time zone", "timestamp without time zone", "date"})
 _ENFORCING: Final = {"c": "23514", "u": "23505", "p": "23505", "x": "23P01", "f": "23503"}
-
-
-def key_of(entity: Entity, relation: Relation, catalog: Catalog) -> tuple[str, ...]:
-    """The columns that name at most one row of those a subject sees; () when none are known to.
-
-    A unique index may have the tenant besides, which is the same in all of them. It does not reach
-    the rows of tables that inherit.
-    """
-    if relation.kind != "p" and any(relation.oid in one.parents for one in catalog.relations):
-        return ()
-    if entity.key is None:
-        return relation.primary_key
-    fixed = {*entity.key, *([entity.tenant] if entity.tenant else [])}
-    unique = (set(index.keys) for index in relation.indexes if index.unique and index.plain)
-    found = any(keys <= fixed for keys in (*unique, set(relation.primary_key)) if keys)
-    return entity.key if found else ()
 
 
 def enforced_by(relation: Relation, name: str) -> Constraint | None:
@@ -50,6 +35,7 @@ def problems(rules: RuleSet, catalog: Catalog) -> Iterator[tuple[str, str]]:
     for name, relation in relations.items():
         yield from _key(name, rules, relation, catalog)
         yield from _constraints(name, rules.entities[name], relation)
+        yield from _conditions(name, rules.entities[name], relation, catalog)
     for name, capability in rules.capabilities.items():
         for entity in written(capability):
             if entity in relations:
@@ -80,7 +66,7 @@ def _key(
             wrong = True
             message = f'"{column}" is not shown as it is, so no row can be named by it'
             yield field, f"{message}; show the column, or choose another key"
-    if entity.key and not wrong and not key_of(entity, relation, catalog):
+    if entity.key and not wrong and not is_unique(entity.key, entity, relation, catalog):
         columns = ", ".join(entity.key)
         message = f"nothing makes ({columns}) unique, so it may name several rows"
         yield field, f"{message}; create a unique index without a condition, or choose another key"
@@ -102,6 +88,20 @@ def _constraints(name: str, entity: Entity, relation: Relation) -> Iterator[tupl
         else:
             message = f'"{rule.constraint}" is not enforced when a statement ends'
             yield field, f"{message}; make it enforced, and not INITIALLY DEFERRED"
+
+
+def _conditions(
+    name: str, entity: Entity, relation: Relation, catalog: Catalog
+) -> Iterator[tuple[str, str]]:
+    """Conditions of invariants use columns of the entity and values of the subject."""
+    subject = Subject(login="check", tenant="0", user_id="0")
+    for invariant, rule in entity.invariants.items():
+        field = f"entities.{name}.invariants.{invariant}.holds"
+        if rule.holds is not None:
+            try:
+                predicate(field, rule.holds, relation, subject, catalog.leakproof, INNER)
+            except EntityError as error:
+                yield field, str(error)
 
 
 def _target(field: str, name: str, relation: Relation) -> Iterator[tuple[str, str]]:
@@ -141,7 +141,7 @@ def _rows(
     column = relation.column(mark) if mark is not None else None
     if delete is None or delete.hard or column is None:
         return
-    if column.type not in MOMENTS or column.generated:
+    if column.type not in KINDS_OF_TIME or column.generated:
         message = f'DELETE sets "{column.name}" to the time, and it is {column.type}'
         way = "make it a timestamptz, timestamp or date, or permit `hard: true`"
         yield f"{field}.delete.{name}", f"{message}; {way}"
@@ -159,9 +159,9 @@ def _nameless(
     verbs = [verb for verb, rule in rows.items() if rule is not None and rule.key]
     if entity.key is not None or not verbs:
         return
-    primary = key_of(entity, relation, catalog)
+    primary = relation.primary_key
     hidden = [one for one in primary if rules.column_rule(name, one).kind != "show"]
-    message = f'"{name}" has no primary key of its own, so no row can be named'
+    message = f'"{name}" has no primary key, so no row can be named'
     if hidden:
         message = f'"{hidden[0]}" of the primary key is not shown as it is'
     if hidden or not primary:

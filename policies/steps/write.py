@@ -16,8 +16,10 @@ from policies.comments import REASON
 from policies.decision import Consent, Write
 from policies.reasons import UNSUPPORTED_SYNTAX, Refusal
 from policies.rules_models import Capability
-from policies.rules_writes import span_seconds
+from policies.rules_writes import Invariant, span_seconds
 from policies.statement import Statement
+from policies.views import closed
+from policies.write_checks import enforced_by
 from policies.writes import returning, update
 from policies.writes.target import Target, check_readable
 from policies.writes.written import check_of
@@ -80,7 +82,7 @@ def _obligations(statement: Statement) -> Write:
         (name, "constraint" if known.constraint else "statement", known.constraint or "")
         for target in targets
         for name, known in target.entity.invariants.items()
-        if name in capability.invariants
+        if name in capability.invariants and _is_enforced(target, known)
     ]
     required = capability.reason
     return Write(
@@ -99,6 +101,14 @@ def _obligations(statement: Statement) -> Write:
         ),
         consent=_consent(statement.capability, capability),
     )
+
+
+def _is_enforced(target: Target, invariant: Invariant) -> bool:
+    """True; raises Refusal when the constraint that should enforce it is not there."""
+    name = invariant.constraint
+    if name is not None and enforced_by(target.relation, name) is None:
+        raise closed(target.name)
+    return True
 
 
 def most_rows(target: Target) -> int:

@@ -13,7 +13,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from policies import grammar
+from policies.catalog import Catalog, Relation
 from policies.grammar import Node
+from policies.rules_models import Entity
 from policies.writes.raising import is_plain
 
 _USUAL = frozenset(
@@ -22,6 +24,19 @@ _USUAL = frozenset(
     timestamptz timetz uuid varchar
     """.split()
 )
+
+
+def is_unique(key: tuple[str, ...], entity: Entity, relation: Relation, catalog: Catalog) -> bool:
+    """Whether the columns name at most one row of those a subject sees.
+
+    A unique index may have the tenant besides, which is the same in all of them. It does not reach
+    the rows of tables that inherit.
+    """
+    if relation.kind != "p" and relation.oid in catalog.inherited:
+        return False
+    fixed = {*key, *([entity.tenant] if entity.tenant else [])}
+    unique = (set(index.keys) for index in relation.indexes if index.unique and index.plain)
+    return any(keys <= fixed for keys in (*unique, set(relation.primary_key)) if keys)
 
 
 @dataclass(frozen=True, slots=True)

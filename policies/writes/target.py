@@ -28,6 +28,7 @@ from policies.rules_writes import DeleteRule, InsertRule, UpdateRule
 from policies.sql import identifier, literal
 from policies.statement import Site, Statement
 from policies.views import PolicyView
+from policies.writes.keys import is_unique
 from policies.writes.shape import VERBS
 from policies.writes.spans import Region, region
 
@@ -94,18 +95,8 @@ class Target:
 
     @property
     def key_is_unique(self) -> bool:
-        """Whether the database lets no two of its rows have the same key. Tables that inherit from
-        it have keys of their own."""
-        relation = self.relation
-        if relation.kind == "r" and any(
-            relation.oid in other.parents for other in self.statement.catalog.relations
-        ):
-            return False
-        key = set(self.key)
-        return set(relation.primary_key or ("",)) <= key or any(
-            index.unique and set(index.keys) <= key and len(index.keys) == len(index.columns)
-            for index in relation.indexes
-        )
+        """Whether the database lets no two of the rows in sight have the same key."""
+        return is_unique(self.key, self.entity, self.relation, self.statement.catalog)
 
     @property
     def marks(self) -> bool:
@@ -235,6 +226,13 @@ def target_of(kind: str, node: Node, site: Site, outermost: bool, statement: Sta
             UNSUPPORTED_SYNTAX,
             f'"{view.name}" is not a table, and {VERBS[kind]} works on tables only here',
             "write to the tables behind it",
+            table=view.name,
+        )
+    if found.rewritten:
+        raise Refusal(
+            UNSUPPORTED_SYNTAX,
+            f'"{view.name}" has rules of the database, which turn a write into others',
+            "ask whoever keeps the rules to run: querywarden check",
             table=view.name,
         )
     alias = grammar.alias(relation)

@@ -27,7 +27,7 @@ from policies.writes.raising import ARGUMENT, is_plain, only, unchanged, unmaske
 from policies.writes.spans import EQUALS, unclear
 from policies.writes.target import Demand, Target, check_readable, moved
 
-_KINDS_OF_TIME = frozenset({"date", "timestamp without time zone", "timestamp with time zone"})
+KINDS_OF_TIME = frozenset({"date", "timestamp without time zone", "timestamp with time zone"})
 
 
 # What it demands.
@@ -275,7 +275,7 @@ def edit_name(target: Target) -> None:
 def marking(target: Target) -> str:
     """The assignment that marks a row as deleted."""
     column = target.relation.column(target.entity.soft_delete or "")
-    if column is None or column.type not in _KINDS_OF_TIME:
+    if column is None or column.type not in KINDS_OF_TIME:
         raise Refusal(
             UNSUPPORTED_SYNTAX,
             f'rows of "{target.name}" cannot be marked as deleted: the column for it holds no time',

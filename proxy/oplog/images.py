@@ -1,8 +1,8 @@
 """Rows as they were and as they became, on their way from the upstream into one record.
 
-Takes the text of the column that a write's RETURNING ends with, {"before": {...}, "after": {...}},
-and keeps each half as PostgreSQL wrote it: no number is rounded. Keeps a bounded part. Knows no
-Operation and no message.
+Takes the text of the column that a write's RETURNING ends with, {"after": {...}, "before": {...}}
+or one of the two, and keeps each half as PostgreSQL wrote it: no number is rounded. Keeps a bounded
+part. Knows no Operation and no message.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ MOST_BYTES = 65536
 
 _BLANKS = bytes.maketrans(b"\r\n\t", b"   ")  # only ever between tokens; a record is one line
 _QUOTE, _ESCAPE = b'"\\'
+_NOTHING = b"null"
 _OPENING, _CLOSING = b"{[", b"}]"
 
 
@@ -49,13 +50,15 @@ def _halves(text: bytes) -> tuple[bytes, bytes] | None:
         found = json.loads(text.decode(), parse_int=str, parse_float=str, parse_constant=_refuse)
     except (ValueError, RecursionError):
         return None
-    if not isinstance(found, dict) or list(found) != ["before", "after"]:
+    if not isinstance(found, dict) or not found or not set(found) <= {"before", "after"}:
         return None
     if not all(value is None or isinstance(value, dict) for value in found.values()):
         return None
-    first = _value_from(text, text.index(b":") + 1)
-    second = _value_from(text, text.index(b":", first[1]) + 1)
-    return text[first[0] : first[1]], text[second[0] : second[1]]
+    halves, end = {}, 0
+    for name in found:
+        start, end = _value_from(text, text.index(b":", end) + 1)
+        halves[name] = text[start:end]
+    return halves.get("before", _NOTHING), halves.get("after", _NOTHING)
 
 
 def _value_from(text: bytes, start: int) -> tuple[int, int]:
@@ -63,7 +66,7 @@ def _value_from(text: bytes, start: int) -> tuple[int, int]:
     while text[start] == ord(" "):
         start += 1
     if text[start] != ord("{"):
-        return start, start + len(b"null")
+        return start, start + len(_NOTHING)
     depth, place, quoted = 0, start, False
     while True:
         letter = text[place]

@@ -192,7 +192,7 @@ CATALOG = Catalog(
         Relation(20043, "public", "pairs", "r",
                  _columns(("a", "integer"), ("b", "integer"), ("org", "integer"), ("x", "text"),
                           ("y", "text")),
-                 indexes=(Index(20441, "pairs_key", (1, 2), True, "a", ("a", "b")),)),
+                 indexes=(Index(20441, "pairs_key", (1, 2), True, "a", ("a", "b"), plain=True),)),
         Relation(1259, "pg_catalog", "pg_class", "r",
                  _columns(("oid", "oid"), ("relname", "name"), ("reltuples", "real"))),
         Relation(2604, "pg_catalog", "pg_attrdef", "r",

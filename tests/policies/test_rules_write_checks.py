@@ -202,8 +202,29 @@ def test_what_agrees_passes() -> None:
 @pytest.mark.parametrize("field", ["insert: {orders: {columns: [a]}}", "delete: {orders: {}}"])
 def test_who_only_writes_needs_its_scopes_values_too(field: str) -> None:
     roles = "roles: {clerk: {can: [c]}}\nsubjects: [{login: ann, roles: [clerk]}]\n"
-    found = said(permitting(field) + roles)
+    found = said(permitting(f"select: [orders], {field}") + roles)
     assert [one.partition(":")[0] for one in found] == ["subjects[0].tenant", "subjects[0].user_id"]
+
+
+@pytest.mark.parametrize(
+    ("roles", "readable"),
+    [("[w]", False), ("[w, x]", False), ("[w, r]", True), ("[b]", True)],
+)
+def test_who_writes_reads(roles: str, readable: bool) -> None:
+    text = (
+        ENTITIES
+        + "capabilities: {c: {delete: {notes: {}}}, d: {select: [notes]}, e: {select: [orders]}}\n"
+        + "roles: {clerk: {}, w: {can: [c]}, r: {can: [d]}, x: {can: [e]},"
+        + " b: {can: [c], mode: bypass}}\n"
+        + f"subjects: [{{login: ann, tenant: 1, user_id: 1, roles: {roles}}}]\n"
+    )
+    if readable:
+        parse(text, "r.yaml")
+        return
+    assert said(text) == [
+        "subjects[0].roles: may write `notes` (capability c) and not read it;"
+        " add it to `select` of c, or of another capability it has"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -219,7 +240,7 @@ def test_who_only_writes_needs_its_scopes_values_too(field: str) -> None:
 )
 def test_consent_that_nobody_can_give_is_warned_of(subjects: str, stuck: str) -> None:
     rules = parse(
-        permitting("delete: {notes: {}}, approval: {by: [lead]}")
+        permitting("select: [notes], delete: {notes: {}}, approval: {by: [lead]}")
         + f"roles: {{clerk: {{}}, r: {{can: [c]}}, lead: {{}}}}\nsubjects: [{subjects}]\n",
         "r.yaml",
     )
@@ -231,7 +252,7 @@ def test_consent_that_nobody_can_give_is_warned_of(subjects: str, stuck: str) ->
 
 def test_other_gates_need_no_login_that_agrees() -> None:
     rules = parse(
-        permitting("delete: {notes: {}}, approval: {by: [clerk], gate: callback}")
+        permitting("select: [notes], delete: {notes: {}}, approval: {by: [clerk], gate: callback}")
         + "roles: {clerk: {}, r: {can: [c]}}\nsubjects: [{login: ann, roles: [r]}]\n",
         "r.yaml",
     )

@@ -9,8 +9,12 @@ import pytest
 
 from policies.catalog import Catalog, Column, Constraint, Default, Index, Relation, Trigger
 from policies.check import findings
+from policies.decision import Allow, Decision, Deny
+from policies.pipeline import Snapshot
+from policies.reasons import MODEL_NOT_ALLOWED, UNSUPPORTED_SYNTAX
 from policies.rules import RuleSet, parse
-from policies.write_checks import key_of
+from policies.writes.keys import is_unique
+from tests.policies.lab import CATALOG, SNAPSHOT, ask
 
 ORDERS = Relation(
     oid=20000,
@@ -138,6 +142,17 @@ UPDATE = "update: {orders: {columns: [status]}}"
             " there are: orders_pkey, status_known",
         ),
         (
+            "invariants: {i: {holds: 'totl > 0 AND subject.tenant > 0'}}",
+            "",
+            'entities.orders.invariants.i.holds: no column "totl" in the table',
+        ),
+        (
+            "invariants: {i: {holds: 'id IN (SELECT 1)'}}",
+            "",
+            "entities.orders.invariants.i.holds: may use only the entity's own columns and"
+            " subject.*",
+        ),
+        (
             "invariants: {i: {constraint: later}}",
             "",
             'entities.orders.invariants.i.constraint: "later" is not enforced when a statement'
@@ -171,6 +186,7 @@ def test_what_does_not_fit_is_a_problem(entity: str, capability: str, expected: 
         ),
         ("key: number", "update: {orders: {columns: [email]}}"),
         ("invariants: {i: {constraint: status_known}, j: {constraint: orders_pkey}}", ""),
+        ("invariants: {i: {holds: 'status <> subject.login OR password IS NULL'}}", ""),
     ],
 )
 def test_what_fits_is_none(entity: str, capability: str) -> None:
@@ -193,7 +209,7 @@ def test_tables_with_rules_are_not_written() -> None:
 def test_without_a_key_no_row_can_be_named() -> None:
     keyless = catalog(primary_key=(), indexes=())
     assert said(rules("", f"{UPDATE}, delete: {{orders: {{}}}}"), keyless, error=True) == [
-        f'capabilities.c.{verb}.orders: "orders" has no primary key of its own, so no row can be'
+        f'capabilities.c.{verb}.orders: "orders" has no primary key, so no row can be'
         " named; add `key: [<columns>]` to the entity, or say `key: false` here"
         for verb in ("update", "delete")
     ]
@@ -202,17 +218,18 @@ def test_without_a_key_no_row_can_be_named() -> None:
 def test_a_key_does_not_reach_tables_that_inherit() -> None:
     child = replace(ORDERS, oid=20001, name="child", parents=(20000,))
     entity = rules("key: number").entities["orders"]
-    assert key_of(entity, ORDERS, catalog()) == ("number",)
-    assert key_of(entity, ORDERS, catalog(child)) == ()
+    assert is_unique(("number",), entity, ORDERS, catalog())
+    assert not is_unique(("number",), entity, ORDERS, catalog(child))
     parted = replace(ORDERS, kind="p")
-    assert key_of(entity, parted, Catalog(1, "", (), (parted, child))) == ("number",)
-    (found,) = said(rules("", UPDATE), catalog(child), error=True)
-    assert "no primary key of its own" in found
+    assert is_unique(("number",), entity, parted, Catalog(1, "", (), (parted, child)))
+    (found,) = said(rules("key: number"), catalog(child), error=True)
+    assert "nothing makes (number) unique" in found
 
 
 def test_a_key_of_a_shared_entity_is_unique_by_itself() -> None:
     shared = parse("version: 1\nentities: {orders: {shared: true, key: number}}", "r")
-    assert key_of(shared.entities["orders"], ORDERS, catalog()) == ()
+    assert not is_unique(("number",), shared.entities["orders"], ORDERS, catalog())
+    assert is_unique(("id",), shared.entities["orders"], ORDERS, catalog())
 
 
 @pytest.mark.parametrize(
@@ -263,3 +280,49 @@ def test_triggers_of_a_table_and_of_its_partitions_are_a_warning() -> None:
     (found,) = said(rules("", UPDATE), parted, error=False)
     assert found.startswith("entities.orders: writes to it fire t_own, t_child: what a trigger")
     assert said(rules("", "select: [orders]"), parted, error=False) == []
+
+
+# What does not fit is not relied on when statements run either.
+
+
+def decided(sql: str, login: str = "zoe", table: str = "jobs", **changes: Any) -> Decision:
+    """The answer in the lab when a table is another."""
+    relations = tuple(
+        replace(one, **changes) if one.name == table else one for one in CATALOG.relations
+    )
+    catalog = replace(CATALOG, relations=relations)
+    return ask(sql, login, Snapshot(SNAPSHOT.rules, catalog, b"k" * 32, "v1"))
+
+
+JOBS = CATALOG.by_name["public", "jobs"]
+PAIRS = CATALOG.by_name["public", "pairs"]
+DELETE = "/* capability='sweep' */ DELETE FROM jobs WHERE id = 1"
+
+
+def test_a_constraint_that_is_not_there_closes_what_relies_on_it() -> None:
+    assert isinstance(decided(DELETE), Allow)
+    for constraints in ((), (Constraint(20422, "jobs_title_key", "u", (2, 4), at_once=False),)):
+        answer = decided(DELETE, constraints=constraints)
+        assert isinstance(answer, Deny) and answer.reason is MODEL_NOT_ALLOWED
+
+
+def test_a_condition_that_does_not_fit_closes_what_relies_on_it() -> None:
+    without = tuple(column for column in JOBS.columns if column.name != "price")
+    answer = decided(DELETE, columns=without)
+    assert isinstance(answer, Deny) and answer.reason is MODEL_NOT_ALLOWED and not answer.fault
+
+
+def test_a_table_with_rules_is_not_written() -> None:
+    answer = decided(DELETE, rewritten=True)
+    assert isinstance(answer, Deny) and answer.reason is UNSUPPORTED_SYNTAX
+    assert isinstance(decided("SELECT id FROM jobs", rewritten=True), Allow)
+
+
+def test_rows_named_by_what_is_not_unique_are_counted_when_it_runs() -> None:
+    update = "UPDATE pairs SET x = 'a' WHERE (a, b) = (1, 2)"
+    bounds = []
+    for indexes in (PAIRS.indexes, (), tuple(replace(one, plain=False) for one in PAIRS.indexes)):
+        answer = decided(update, "wes", "pairs", indexes=indexes)
+        assert isinstance(answer, Allow) and answer.statements[0].write is not None
+        bounds.append(answer.statements[0].write.bound)
+    assert bounds == [1, None, None]
