@@ -18,7 +18,8 @@ from policies.grammar import Node, Token
 from policies.places import PUT, Written
 from policies.reasons import UNSUPPORTED_SYNTAX, Refusal
 from policies.statement import Statement
-from policies.steps.read import refuse_kind
+from policies.steps.read import refuse_inside, refuse_kind
+from policies.writes.shape import VERBS
 
 Step = Callable[[Statement], None]
 
@@ -88,6 +89,8 @@ def prove_envelope(outer: Statement, inner: Statement) -> None:
 def query_of(outer: Statement, spare: int = 1) -> Statement:
     """The query as a statement of its own. Raises Refusal."""
     ((kind, node),) = outer.node["query"].items()
+    if kind in VERBS and outer.views.writers:
+        raise refuse_inside(kind)
     if kind != _QUERY:
         raise refuse_kind(kind)
     start, end = _place(outer, node)

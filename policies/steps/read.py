@@ -117,12 +117,17 @@ def _note_write(kind: str, node: Node, statement: Statement) -> None:
     if not statement.views.writers:
         raise refuse_kind(kind)
     if not statement.may_write:
-        raise Refusal(
-            WRITE_DISABLED,
-            f"{VERBS[kind]} is not allowed inside another statement",
-            "send it as a statement of its own",
-        )
+        raise refuse_inside(kind)
     statement.reading.writes.append((kind, node))
+
+
+def refuse_inside(kind: str) -> Refusal:
+    """The refusal of a write inside another statement."""
+    return Refusal(
+        WRITE_DISABLED,
+        f"{VERBS[kind]} is not allowed inside another statement",
+        "send it as a statement of its own",
+    )
 
 
 def _unite(node: Node, sources: dict[int, Node]) -> None:
