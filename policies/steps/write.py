@@ -20,7 +20,7 @@ from policies.rules_writes import Invariant, span_seconds
 from policies.statement import Statement
 from policies.views import closed
 from policies.write_checks import enforced_by
-from policies.writes import returning, update
+from policies.writes import conflict, insert, returning, update
 from policies.writes.target import Target, check_readable
 from policies.writes.written import check_of
 
@@ -50,7 +50,17 @@ def _delete(target: Target) -> None:
     update.edit_condition(target)
 
 
+def _insert(target: Target) -> None:
+    target.bound, most = insert.bound_inserted(target), most_rows(target)
+    if target.bound is not None and target.bound > most:
+        raise update.too_many(target, target.bound, most)
+    insert.edit_insert(target)
+    conflict.edit_conflict(target)
+    update.edit_name(target)
+
+
 WRITERS: Final[dict[str, Callable[[Target], None]]] = {
+    "InsertStmt": _insert,
     "UpdateStmt": _update,
     "DeleteStmt": _delete,
 }

@@ -18,11 +18,12 @@ from policies.reasons import (
 )
 from policies.rules_models import Capability
 from policies.statement import Statement
-from policies.writes import keys, update
+from policies.writes import insert, keys, update
 from policies.writes.shape import VERBS
 from policies.writes.target import Demand, Target
 
 DEMANDS: Final[dict[str, Callable[[Target], tuple[Demand, ...]]]] = {
+    "InsertStmt": insert.demands_insert,
     "UpdateStmt": update.demands_update,
     "DeleteStmt": update.demands_delete,
 }

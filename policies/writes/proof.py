@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from policies import grammar
 from policies.grammar import PLACES, Node, Scope
-from policies.writes import returning, update
+from policies.writes import conflict, insert, returning, update
 from policies.writes.raising import ARGUMENT
 from policies.writes.target import Target
 from policies.writes.written import check_of
@@ -36,6 +36,8 @@ def prove_write(walk: Walk, target: Target, kind: str, after: Node, scope: Scope
     if "withClause" in before:
         scope = walk.same_with(before["withClause"], after.get("withClause", {}), scope)
     match target.kind:
+        case "InsertStmt":
+            expected = _insert(walk, target, after, scope)
         case "UpdateStmt":
             expected = _update(walk, target, after, scope)
         case "DeleteStmt":
@@ -49,6 +51,42 @@ def prove_write(walk: Walk, target: Target, kind: str, after: Node, scope: Scope
 
 def _keys(node: Node) -> set[str]:
     return set(node) - PLACES
+
+
+def _insert(walk: Walk, target: Target, after: Node, scope: Scope) -> set[str]:
+    before, expected = target.node, insert.expected_insert(target)
+    same_name(target, after)
+    for key, node in expected.items():
+        walk.same(node, after.get(key), scope)
+    found = {"relation", *expected}
+    if before.get("override") != after.get("override"):
+        raise Different
+    found.add("override")
+    if "onConflictClause" in before:
+        _same_conflict(walk, target, after.get("onConflictClause", {}), scope)
+        found.add("onConflictClause")
+    return found | same_returning(walk, target, after, scope)
+
+
+def _same_conflict(walk: Walk, target: Target, after: Node, scope: Scope) -> None:
+    before = target.node["onConflictClause"]
+    own = before.get("whereClause")
+    template = ""
+    if before["action"] == "ONCONFLICT_UPDATE":
+        same_assignments(
+            walk, target, conflict.assignments(target), after.get("targetList", []), scope
+        )
+        template = conflict.condition_of(target, own)
+    found = after.get("whereClause")
+    if template:
+        if found is None:
+            raise Different
+        walk.matches(grammar.parse_expression(template), found, own or {}, scope)
+    else:
+        walk.same(own, found, scope)
+    for one, other in ((before, after), (after, before)):
+        for key in _keys(one) - {"targetList", "whereClause"}:
+            walk.same(one[key], other.get(key), scope)
 
 
 def _update(walk: Walk, target: Target, after: Node, scope: Scope) -> set[str]:

@@ -10,6 +10,7 @@ inside CASE it waits. When all of them are leakproof there is no CASE.
 
 from __future__ import annotations
 
+from policies import grammar
 from policies.decision import Check
 from policies.functions import INCOMPARABLE
 from policies.grammar import Node
@@ -27,6 +28,7 @@ from policies.writes.raising import ARGUMENT, is_plain, only, unchanged, unmaske
 from policies.writes.spans import EQUALS, unclear
 from policies.writes.target import Demand, Target, check_readable, moved
 
+EXCLUDED = "excluded"  # what ON CONFLICT calls the row that was to be inserted
 KINDS_OF_TIME = frozenset({"date", "timestamp without time zone", "timestamp with time zone"})
 
 
@@ -159,14 +161,28 @@ def check_assignments(target: Target, entries: list[Node]) -> None:
         check_readable(target, parts)
 
 
+def proposed(target: Target, value: Node) -> str | None:
+    """The column x that a value is as `excluded.x` of ON CONFLICT; None for any other value."""
+    names = grammar.names(value.get("ColumnRef", {}).get("fields", []))
+    ours = target.kind == "InsertStmt" and len(names) == 2 and names[0] == EXCLUDED
+    return names[1] if ours else None
+
+
+def _is_repeatable(target: Target, value: Node) -> bool:
+    """Whether a value may stand in a statement twice."""
+    return is_plain(value) or proposed(target, value) is not None
+
+
 def _check_assigned(target: Target, entry: Node) -> None:
     name, value = entry["name"], entry.get("val", {})
     rule = target.update
-    if name in target.key:
-        raise _not_assignable(target, name, "it is the key")
-    if name in target.forced:
-        if "MultiAssignRef" in value or "indirection" in entry or not is_plain(value):
+    if name in target.forced and name not in target.key:
+        if "indirection" in entry or not _is_repeatable(target, value):
             raise moved(target, name)
+        return
+    if name in target.key:
+        if proposed(target, value) != name or "indirection" in entry:
+            raise _not_assignable(target, name, "it is the key")
         return
     permitted = rule is not None and name in rule.columns
     if not permitted and not (rule is not None and rule.whole_rows):
@@ -174,7 +190,7 @@ def _check_assigned(target: Target, entry: Node) -> None:
     column = target.column(name)
     if "indirection" in entry and (name in target.masked or not permitted):
         raise _not_assignable(target, name, "a part of it cannot be")
-    if name in target.masked and not is_plain(value) and "SetToDefault" not in value:
+    if name in target.masked and not _is_repeatable(target, value) and "SetToDefault" not in value:
         raise Refusal(
             FIELD_NOT_ALLOWED,
             f'column "{name}" of "{target.name}" is masked, and gets plain values only',
@@ -182,7 +198,8 @@ def _check_assigned(target: Target, entry: Node) -> None:
             table=target.name,
             column=name,
         )
-    if not permitted and (not is_plain(value) or column.type.removesuffix("[]") in INCOMPARABLE):
+    kind = column.type.removesuffix("[]")
+    if not permitted and (not _is_repeatable(target, value) or kind in INCOMPARABLE):
         raise _not_assignable(target, name, "the rules do not permit it")
 
 
@@ -201,7 +218,7 @@ def _not_assignable(target: Target, name: str, why: str) -> Refusal:
 def value_of(target: Target, entry: Node) -> str:
     """The template of what is assigned, with ARGUMENT for the client's value; "" when it stays."""
     name, value = entry["name"], entry.get("val", {})
-    if not is_plain(value):
+    if not _is_repeatable(target, value):
         return ""
     own = target.own(name)
     forced = target.forced.get(name)
@@ -210,7 +227,7 @@ def value_of(target: Target, entry: Node) -> str:
         return only(forced, target.forced_check(name), kind)
     rule = target.update
     shown = target.view.shown[name]
-    if rule is not None and name not in rule.columns:
+    if name in target.key or (rule is not None and name not in rule.columns):
         number = target.check(_unwritable(target, name))
         return unchanged(shown, own, number, kind)
     return unmasked(shown, own) if name in target.masked else ""

@@ -94,7 +94,7 @@ def _references(target: Target) -> Iterator[tuple[str, Check]]:
     and one that does not exist refused: they look at the subject's own here, and both are refused
     in the same words."""
     numbers = {column.name: column.number for column in target.relation.columns}
-    written = {numbers[name] for name in target.written}
+    written = {numbers[name] for name in target.written if name not in target.forced}
     for constraint in target.relation.constraints:
         if constraint.kind == "f" and not written.isdisjoint(constraint.referencing):
             yield from _reference(target, constraint)

@@ -1,0 +1,109 @@
+"""Tenant and owner of a row that is written: the subject's own, whatever the client says.
+
+    DEFAULT, (SELECT ...)   ->   CAST('7' AS integer)
+    $1, column              ->   CASE WHEN ($1) = CAST('7' AS integer) THEN CAST('7' AS integer)
+                                 ELSE <fail> END
+
+Its own 7 or '7' stays, and 8 or NULL is refused when the statement is decided.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+from policies import grammar
+from policies.grammar import Node
+from policies.masks import WHOLE_TYPES, cast_name
+from policies.writes.raising import ARGUMENT, only
+from policies.writes.target import Target, moved
+
+_WHOLE = re.compile(r"\s*[+-]?[0-9]{1,30}\s*\Z")
+_UUID = re.compile(r"[0-9a-f]{32}\Z")
+_TEXTS = frozenset({"text", "character varying"})
+
+
+Fate = Literal["kept", "replaced", "compared"]
+
+
+@dataclass(frozen=True)
+class Own:
+    """The subject's value for tenant or owner: `sql` has the column's type."""
+
+    target: Target
+    column: str
+    literal: str
+    type_name: str
+
+    @cached_property
+    def sql(self) -> str:
+        return f"CAST({self.literal} AS {cast_name(self.type_name)})"
+
+    @cached_property
+    def node(self) -> Node:
+        return grammar.parse_expression(self.sql)
+
+    @cached_property
+    def compared(self) -> str:
+        """The template of a value that must be this one."""
+        return only(self.literal, self.target.forced_check(self.column), self.type_name)
+
+    @cached_property
+    def compared_node(self) -> Node:
+        return grammar.parse_expression(self.compared)
+
+
+def fate(own: Own, value: Node) -> Fate:
+    """What becomes of the client's value for tenant or owner. Raises Refusal."""
+    if "SetToDefault" in value:
+        return "replaced"
+    if "A_Const" in value:
+        return _of_constant(own, value["A_Const"])
+    if any(key == "ParamRef" for key, _ in grammar.walk(value)):
+        return "compared"
+    while "TypeCast" in value:
+        value = value["TypeCast"]["arg"]
+    return "compared" if "A_Const" in value or "ColumnRef" in value else "replaced"
+
+
+def _of_constant(own: Own, constant: Node) -> Fate:
+    if constant.get("isnull"):
+        raise moved(own.target, own.column)
+    if "sval" in constant:
+        written = str(constant["sval"].get("sval", ""))
+    elif "ival" in constant:
+        written = str(constant["ival"].get("ival", 0))
+    else:
+        return "compared"
+    same = _same_value(own.literal[1:-1].replace("''", "'"), written, own.type_name)
+    if same is None:
+        return "compared"
+    if not same:
+        raise moved(own.target, own.column)
+    return "kept"
+
+
+def _same_value(own: str, written: str, kind: str) -> bool | None:
+    """Whether two texts are one value of a type; None when only PostgreSQL can tell."""
+    if kind in WHOLE_TYPES and _WHOLE.match(own) and _WHOLE.match(written):
+        return int(own) == int(written)
+    if kind in _TEXTS:
+        return own == written
+    if kind == "uuid":
+        one, other = (text.lower().replace("-", "") for text in (own, written))
+        return one == other if _UUID.match(one) and _UUID.match(other) else None
+    return None
+
+
+def filled(template: Any, own: Node) -> Any:
+    """The tree of a template with the client's own node in it."""
+    if isinstance(template, dict):
+        fields = template.get("ColumnRef", {}).get("fields", [{}])
+        if fields[0].get("String", {}).get("sval") == ARGUMENT:
+            return own
+        return {key: filled(value, own) for key, value in template.items()}
+    if isinstance(template, list):
+        return [filled(one, own) for one in template]
+    return template

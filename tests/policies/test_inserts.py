@@ -1,0 +1,156 @@
+"""INSERT and ON CONFLICT: where their parts stand, what is proven of them, how many rows.
+
+What a statement becomes is in tests/cases/insert.sql, with policies/writes/insert.py,
+policies/writes/conflict.py, policies/writes/owned.py and policies/writes/unnested.py.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from policies import grammar
+from policies.decision import Allow, Deny
+from policies.pipeline import STEPS, Snapshot
+from policies.reasons import Refusal
+from policies.steps.prove import prove
+from policies.writes.sources import find_source
+from policies.writes.spans import region
+from tests.policies.lab import CATALOG, SNAPSHOT, ask, begun
+
+FOUND = [
+    ("INSERT INTO public . t AS x (a, b) VALUES (1, f(2, 3)), (DEFAULT, '),(')",
+     [[["1", "f(2, 3)"], ["DEFAULT", "'),('"]]]),
+    ("INSERT INTO t (a) OVERRIDING SYSTEM VALUE ((SELECT 1 AS from, x.from IS DISTINCT FROM y))",
+     [[["1 AS from", "x.from IS DISTINCT FROM y"]]]),
+    ("INSERT INTO t (SELECT DISTINCT ON (a, b) 1 FROM c JOIN d ON conflict) ON CONFLICT DO NOTHING",
+     [[["1"]]]),
+    ("INSERT INTO t WITH a (x, y) AS NOT MATERIALIZED (SELECT 1, 2), b AS (SELECT 3) SELECT ALL 4",
+     [[["4"]]]),
+    ("INSERT INTO t SELECT percentile_disc(0.5) WITHIN GROUP (ORDER BY a), -- ,\n b FROM c",
+     [[["percentile_disc(0.5) WITHIN GROUP (ORDER BY a)", "b"]]]),
+    ("INSERT INTO t SELECT 1 UNION ALL (VALUES (2) LIMIT 1) EXCEPT TABLE b ORDER BY 1",
+     [[["1"]], [["2"]], []]),
+    ("INSERT INTO t VALUES (ARRAY[1, 2], (SELECT 1 FROM a UNION SELECT 2)) RETURNING 5",
+     [[["ARRAY[1, 2]", "(SELECT 1 FROM a UNION SELECT 2)"]]]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("sql", "values"), FOUND)
+def test_values_are_found(sql: str, values: list[list[list[str]]]) -> None:
+    statement = begun(sql, "wes")
+    place = statement.node["relation"]["location"]
+    source = find_source(region(statement, place), statement.node, 0)
+    found = [[[sql[i.start : i.end] for i in row] for row in leaf] for leaf in source.leaves]
+    assert found == values
+
+
+UPSERT = """INSERT INTO pairs (a, b, x) VALUES (1, 2, 'y') ON CONFLICT (a, b)
+            DO UPDATE SET x = excluded.x, a = excluded.a WHERE pairs.x <> 'z'"""
+TAMPERED = [
+    ("INSERT INTO pairs (a, b) VALUES (1, 2)", ', "org")', ', "x")'),
+    ("INSERT INTO pairs (a, b) VALUES (1, 2)", "CAST('1' AS integer)", "CAST('2' AS integer)"),
+    ("INSERT INTO pairs (a, b) VALUES (1, 2)", "CAST('1' AS integer)", "DEFAULT"),
+    ("INSERT INTO pairs (a, b) VALUES (1, 2), (3, 4)", "(3, 4, CAST('1' AS integer))",
+     "(3, 4, CAST('2' AS integer))"),
+    ("INSERT INTO pairs (a, b) VALUES (1, 2), (3, 4)", "), (3, 4, CAST('1' AS integer))", ")"),
+    ("INSERT INTO pairs (a, b) VALUES (1, 2)", "(1, 2", "(2, 1"),
+    ("INSERT INTO pairs (a, b) VALUES (1, 2)", '"pairs"', '"jobs"'),
+    ("INSERT INTO pairs VALUES (1, 2)", '("a", "b"', '("b", "a"'),
+    ("INSERT INTO pairs VALUES (1, 2)", '"b"', '"y"'),
+    ("INSERT INTO pairs DEFAULT VALUES", "'1'", "'2'"),
+    ("INSERT INTO pairs (org) VALUES (DEFAULT)", "CAST('1' AS integer)", "DEFAULT"),
+    ("INSERT INTO pairs (org) VALUES (1 + 1)", "CAST('1' AS integer)", "1 + 1"),
+    ("INSERT INTO pairs (org) VALUES ('1')", "'1'", "'2'"),
+    ("INSERT INTO pairs (org) VALUES ($1)", "THEN CAST('1' AS integer)", "THEN $1"),
+    ("INSERT INTO pairs (org) VALUES ($1)", "($1)", "($2)"),
+    ("INSERT INTO pairs (org) VALUES ($1)", "querywarden:0", "querywarden:1"),
+    ("INSERT INTO pairs (org) VALUES ($1)", "pg_catalog.concat", "pg_catalog.lower"),
+    ("INSERT INTO pairs (a, b) SELECT 1, 2 UNION SELECT 3, 4",
+     "3, 4, CAST('1' AS integer)", "3, 4, CAST('2' AS integer)"),
+    ("INSERT INTO pairs (a, b) SELECT id, 1 FROM t", """ WHERE r."org" = '1'""", ""),
+    ("INSERT INTO pairs (a, org) SELECT id, t.org FROM t", "THEN CAST('1' AS integer)",
+     "THEN t.org"),
+    ("INSERT INTO pairs (a, org) SELECT * FROM unnest($1::int4[], $2::int4[])",
+     'THEN CAST', 'THEN querywarden."2" + CAST'),
+    ("INSERT INTO pairs (a, org) SELECT * FROM unnest($1::int4[], $2::int4[])",
+     'querywarden("1", "2")', 'querywarden("2", "1")'),
+    ("INSERT INTO pairs (a, org) SELECT * FROM unnest($1::int4[], $2::int4[])", "$2", "$1"),
+    ("INSERT INTO jobs (title) VALUES ('x')", "IS NOT TRUE", "IS NULL"),
+    ("INSERT INTO jobs (title) VALUES ('x') RETURNING mail", "RETURNING", "RETURNING secret,"),
+    ("INSERT INTO tags (x) OVERRIDING USER VALUE VALUES ('x')", "USER", "SYSTEM"),
+    (UPSERT, """"pairs"."org" = '1' AND""", ""),
+    (UPSERT, "ELSE false", "ELSE true"),
+    (UPSERT, "THEN ( pairs.x <> 'z'", "THEN ( true"),
+    (UPSERT, "ON CONFLICT (a, b)", "ON CONFLICT (a)"),
+    (UPSERT, "x = excluded.x", "x = excluded.y"),
+    (UPSERT, 'THEN "pairs"."a"', "THEN excluded.a"),
+    (UPSERT, "DO UPDATE SET", "DO UPDATE SET b = 5,"),
+    ("INSERT INTO pairs (a) VALUES (1) ON CONFLICT (a, b) DO UPDATE SET x = 'y'",
+     """WHERE "pairs"."org" = '1'""", ""),
+    ("INSERT INTO pairs (a) VALUES (1) ON CONFLICT DO NOTHING", "ON CONFLICT DO NOTHING", ""),
+    ("INSERT INTO pairs (a) VALUES (1)", "integer))",
+     "integer)) ON CONFLICT (a, b) DO UPDATE SET x = 'y'"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("sql", "right", "wrong"), TAMPERED)
+def test_a_tampered_text_is_refused(sql: str, right: str, wrong: str) -> None:
+    statement = begun(sql, "wes")
+    for step in STEPS:
+        step(statement)
+    text = statement.output.decode()
+    assert right in text, text
+    statement.output = text.replace(right, wrong, 1).encode()
+    with pytest.raises(Refusal):
+        prove(statement)
+
+
+@pytest.mark.parametrize(
+    ("sql", "bound"),
+    [
+        ("INSERT INTO tags (x) VALUES ('a'), ('b')", 2),
+        ("INSERT INTO tags (x) VALUES (lower('A'))", 1),
+        ("INSERT INTO tags DEFAULT VALUES", 1),
+        ("INSERT INTO tags (n) VALUES (generate_series(1, 5))", None),
+        ("INSERT INTO tags (n) VALUES (1 + unnest('{1,2}'::int4[]))", None),
+        ("INSERT INTO tags (x) SELECT x FROM tags", None),
+        ("INSERT INTO tags (x) SELECT x FROM tags LIMIT 3", 3),
+        ("INSERT INTO tags (x) SELECT x FROM tags LIMIT $1", None),
+        ("INSERT INTO tags (x) SELECT x FROM tags ORDER BY 1 FETCH FIRST 1 ROW WITH TIES", None),
+    ],
+)
+def test_rows_that_its_own_words_limit(sql: str, bound: int | None) -> None:
+    decision = ask(sql, "wes")
+    assert isinstance(decision, Allow), decision
+    write = decision.statements[0].write
+    assert write is not None and write.bound == bound and write.most == 1000
+
+
+def test_the_next_number_is_not_taken_for_the_tenant() -> None:
+    relations = tuple(
+        replace(one, columns=tuple(replace(c, identity=c.name == "org") for c in one.columns))
+        if one.name == "pairs"
+        else one
+        for one in CATALOG.relations
+    )
+    snapshot = Snapshot(SNAPSHOT.rules, replace(CATALOG, relations=relations), b"k" * 32, "v2")
+    said = ask("INSERT INTO pairs (a) OVERRIDING USER VALUE VALUES (1)", "wes", snapshot)
+    assert isinstance(said, Deny) and "OVERRIDING USER VALUE" in said.message
+    said = ask("INSERT INTO pairs (a) OVERRIDING SYSTEM VALUE VALUES (1)", "wes", snapshot)
+    assert isinstance(said, Allow)
+
+
+def test_fields_written_are_those_the_client_gives_values_to() -> None:
+    decision = ask("INSERT INTO pairs (a, b, org) VALUES (1, DEFAULT, $1)", "wes")
+    assert isinstance(decision, Allow)
+    assert decision.statements[0].facts.affected_fields == ("pairs.a",)
+
+
+def test_every_row_is_one_tree() -> None:
+    rows = ", ".join("($1, $2)" for _ in range(500))
+    decision = ask(f"INSERT INTO tags (x, n) VALUES {rows}", "wes")
+    assert isinstance(decision, Allow)
+    _, node = grammar.parse_one(decision.text)
+    assert len(node["selectStmt"]["SelectStmt"]["valuesLists"]) == 500
