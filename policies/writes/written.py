@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from policies import grammar
 from policies.catalog import Constraint, Relation
 from policies.decision import Check
-from policies.reasons import FIELD_NOT_ALLOWED, Refusal
+from policies.reasons import FIELD_NOT_ALLOWED, INVARIANT_VIOLATED, Refusal
 from policies.scopes import own
 from policies.sql import identifier
 from policies.views import PolicyView
@@ -152,8 +152,8 @@ def _invariants(target: Target) -> Iterator[tuple[str, Check]]:
             target.view, f"{rule}.holds", invariant.holds, target.view.inner
         )
         check = Check(
-            "23514",
-            "INVARIANT_VIOLATED",
+            INVARIANT_VIOLATED.sqlstate,
+            INVARIANT_VIOLATED.code,
             f'a row written to "{target.name}" breaks the invariant {name}',
             f"{name}: {invariant.holds}",
             table=target.name,

@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from policies import grammar
-from policies.decision import Allow, Deny, Facts, Plan
+from policies.decision import Allow, Deny, Facts, Plan, Write
 from policies.pipeline import Snapshot, decide
 from policies.rules import RuleSet
 from policies.rules_errors import did_you_mean
@@ -142,7 +142,21 @@ def _decided(plan: Plan, decision: Allow) -> list[tuple[str, str | Text]]:
     rows.append(("capability", facts.capability))
     rows.append(("reads", ", ".join(facts.fields_read or facts.entities)))
     rows.append(("rows", f"at most {plan.cap:,}" if plan.cap is not None else ""))
+    if plan.write is not None:
+        rows += _written(facts, plan.write)
     return [row for row in rows if row[1]]
+
+
+def _written(facts: Facts, write: Write) -> list[tuple[str, str | Text]]:
+    needs = ["a reason"] if write.reason_required and not write.reason else []
+    if write.consent is not None and write.consent.gate != "auto":
+        needs.append(f"consent of {' or '.join(write.consent.by)}")
+    return [
+        ("writes", ", ".join(facts.affected_fields)),
+        ("at most", f"{write.most:,} rows ({write.most_rule})"),
+        ("needs", " and ".join(needs)),
+        ("held to", ", ".join(f"{name} (by {by})" for name, by in write.invariants)),
+    ]
 
 
 def _effects(facts: Facts) -> RenderableType:

@@ -265,6 +265,26 @@ class TestExplain:
         assert "<hash key>" in done.out
         assert r"\x" not in done.out
 
+    def test_a_write_and_what_it_waits_for(self, explain: Run, rules: Path) -> None:
+        keep = (
+            "  keep: {update: {orders: {columns: [user_id], rows: 3}}, reason: required,"
+            " approval: {by: [crm]}, invariants: [some]}\n"
+        )
+        text = RULES.replace("roles:", keep + "roles:", 1).replace(
+            "can: [browse],", "can: [browse, keep],"
+        )
+        rules.write_text(
+            text.replace(
+                "{tenant: tenant_id}",
+                '{tenant: tenant_id, invariants: {some: {holds: "user_id > 0"}}}',
+            )
+        )
+        done = explain("UPDATE orders SET user_id = 4 WHERE id = 5")
+        words = " ".join(done.out.split())
+        assert "writes orders.user_id at most 3 rows (capabilities.keep" in words
+        assert "needs a reason and consent of crm held to some (by statement)" in words
+        assert '"tenant_id" = ' in words
+
     def test_a_refused_statement(self, explain: Run) -> None:
         done = explain("SELECT value FROM secrets")
         words = " ".join(done.out.split())
