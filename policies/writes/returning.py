@@ -20,6 +20,7 @@ from policies.scopes import own
 from policies.sql import identifier, literal
 from policies.statement import Edit
 from policies.views import PolicyView
+from policies.writes.labels import label
 from policies.writes.raising import ARGUMENT
 from policies.writes.spans import DOT, Region, unclear
 from policies.writes.target import Target, check_column, check_readable, references
@@ -132,7 +133,7 @@ def _stars(sources: list[Node]) -> Iterator[str]:
 @dataclass(frozen=True, slots=True)
 class Item:
     """One item of the new list: the client's own `node`, or SQL that stands alone. `label`: the
-    name its column goes by, "" when PostgreSQL makes one up; `named`: whether it is written."""
+    name its column goes by, "" when that cannot be told; `named`: whether it is written."""
 
     node: Node | None
     text: str
@@ -161,20 +162,14 @@ def _spread_item(text: str) -> Item:
 def _label(item: Node) -> str:
     if "name" in item:
         return str(item["name"])
-    value = item["val"]
-    if "ColumnRef" in value and "A_Star" not in value["ColumnRef"]["fields"][-1]:
-        return grammar.names(value["ColumnRef"]["fields"])[-1]
-    if "FuncCall" in value:
-        return grammar.names(value["FuncCall"]["funcname"])[-1]
-    return ""
+    return label(item["val"])
 
 
 def labelled(item: Item, instead: dict[int, str], checked: bool) -> bool:
     """Whether the item's column must be given its name anew."""
     if item.named or not item.label:
         return False
-    value = item.node["val"].get("ColumnRef") if item.node is not None else None
-    return checked or (value is not None and id(value) in instead)
+    return checked or (item.node is not None and label(item.node["val"], instead) != item.label)
 
 
 def carrying(check: str, inner: str) -> str:

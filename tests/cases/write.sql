@@ -225,3 +225,17 @@ DELETE FROM t WHERE id = 1
 --# what is not visible is not there as wes
 DELETE FROM hidden WHERE id = 1
 !! RELATION_NOT_ALLOWED relation "hidden" does not exist or is not visible to you
+
+--# a column keeps the name that a cast of a masked one gives it as wes
+UPDATE jobs SET title = 'x' WHERE id = 5 RETURNING mail::varchar, lower(mail)::text
+>> UPDATE "public"."jobs" SET title = 'x' WHERE "jobs"."org" = '1' AND "jobs"."died" IS NULL AND ("jobs".state <> 'draft'
+>> ) AND ( id = 5
+>> ) RETURNING (CASE WHEN "jobs"."mail" IS NULL THEN NULL WHEN pg_catalog.strpos("jobs"."mail"::pg_catalog.text, '@') > 2 THEN pg_catalog.left("jobs"."mail"::pg_catalog.text, 1) || '***@' || pg_catalog.split_part("jobs"."mail"::pg_catalog.text, '@', -1) WHEN pg_catalog.strpos("jobs"."mail"::pg_catalog.text, '@') > 0 THEN '***@' || pg_catalog.split_part("jobs"."mail"::pg_catalog.text, '@', -1) ELSE '***' END)::text::varchar AS "mail", pg_catalog.lower((CASE WHEN "jobs"."mail" IS NULL THEN NULL WHEN pg_catalog.strpos("jobs"."mail"::pg_catalog.text, '@') > 2 THEN pg_catalog.left("jobs"."mail"::pg_catalog.text, 1) || '***@' || pg_catalog.split_part("jobs"."mail"::pg_catalog.text, '@', -1) WHEN pg_catalog.strpos("jobs"."mail"::pg_catalog.text, '@') > 0 THEN '***@' || pg_catalog.split_part("jobs"."mail"::pg_catalog.text, '@', -1) ELSE '***' END)::text)::text
+
+--# a result without a name of its own carries the check as wes
+UPDATE jobs SET state = 'x' WHERE id = 1 RETURNING id + 1
+>> UPDATE "public"."jobs" SET state = 'x' WHERE "jobs"."org" = '1' AND "jobs"."died" IS NULL AND ("jobs".state <> 'draft'
+>> ) AND ( id = 1
+>> ) RETURNING CASE WHEN (CASE WHEN ("jobs"."org" = '1' AND "jobs"."died" IS NULL AND ("jobs".state <> 'draft'
+>> )) IS NOT TRUE THEN CAST(pg_catalog.concat('querywarden:0') AS pg_catalog.int4) END) IS NULL THEN (id + 1
+>> ) END AS "?column?"
