@@ -4,7 +4,8 @@
     -- expect: deny WRITE_DISABLED
     UPDATE users SET balance = 0;
 
-Statements are decided, never run.
+allow: it runs. hold: it runs when somebody consents. Statements are decided, never run, so a
+write says its reason in a comment of its own.
 """
 
 from __future__ import annotations
@@ -13,9 +14,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from policies.decision import Allow, Deny
+from policies.decision import Allow, Deny, Plan
 from policies.pipeline import Snapshot, decide
-from policies.reasons import REASONS
+from policies.reasons import REASON_REQUIRED, REASONS
 
 _HEADER = re.compile(r"--\s*(as|expect):\s*(.*?)\s*\Z")
 
@@ -26,10 +27,11 @@ class ExpectationError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
-    """One case. `reason`: a refusal's code, "" for any. `line`: where its statement starts."""
+    """One case. `answer`: allow, hold or deny. `reason`: a refusal's code, "" for any. `line`:
+    where its statement starts."""
 
     login: str
-    allowed: bool
+    answer: str
     reason: str
     sql: str
     line: int
@@ -66,11 +68,12 @@ def _expectation(login: str, expected: str, sql: str, line: int) -> Expectation:
     word, _, reason = expected.partition(" ")
     if not login:
         raise ExpectationError(f"line {line}: who sends it? write `-- as: LOGIN` above")
-    if word not in ("allow", "deny") or (reason and reason not in REASONS):
+    known = reason == "" or (word == "deny" and reason in REASONS)
+    if word not in ("allow", "hold", "deny") or not known:
         raise ExpectationError(
-            f"line {line}: write `-- expect: allow` or `-- expect: deny [REASON]` above"
+            f"line {line}: write `-- expect: allow`, `hold` or `deny [REASON]` above"
         )
-    return Expectation(login, word == "allow", reason, sql, line)
+    return Expectation(login, word, reason, sql, line)
 
 
 def failure(case: Expectation, snapshot: Snapshot) -> str:
@@ -82,10 +85,27 @@ def failure(case: Expectation, snapshot: Snapshot) -> str:
     match decision:
         case Allow(mode=mode) if mode != "enforce":
             return f"login {case.login} is in mode {mode}, which enforces nothing"
-        case Allow():
-            return "" if case.allowed else "allowed, though a refusal was expected"
+        case Allow(statements=plans):
+            found = "hold" if any(_waits(plan) for plan in plans) else "allow"
+            if any(_lacks_reason(plan) for plan in plans):
+                return _refused(case, REASON_REQUIRED.code, "a write must say why")
+            return "" if case.answer == found else f"{_SAID[found]}, not {case.answer}"
         case Deny():
-            code = decision.reason.code
-            if not case.allowed and case.reason in ("", code):
-                return ""
-            return f"refused: {code} {decision.message}"
+            return _refused(case, decision.reason.code, decision.message)
+
+
+_SAID = {"allow": "allowed", "hold": "held until somebody consents"}
+
+
+def _refused(case: Expectation, code: str, message: str) -> str:
+    expected = case.answer == "deny" and case.reason in ("", code)
+    return "" if expected else f"refused: {code} {message}"
+
+
+def _waits(plan: Plan) -> bool:
+    consent = plan.write.consent if plan.write is not None else None
+    return consent is not None and consent.gate != "auto"
+
+
+def _lacks_reason(plan: Plan) -> bool:
+    return plan.write is not None and plan.write.reason_required and not plan.write.reason

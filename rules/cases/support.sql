@@ -1,5 +1,6 @@
 -- What the rules in demo.yaml must answer; each statement is decided, never run.
--- Above a statement:  as: LOGIN   and   expect: allow   or   expect: deny [REASON]
+-- Above a statement:  as: LOGIN   and   expect: allow   or   expect: deny [REASON]   or   expect: hold,
+-- which is allowed when somebody consents.
 -- A statement ends with a semicolon at the end of a line.
 
 -- as: agent_acme
