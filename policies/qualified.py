@@ -12,6 +12,8 @@ from policies.catalog import Catalog
 from policies.grammar import Node
 from policies.statement import Relation
 
+_OUTSIDE = frozenset({"withClause", "selectStmt"})
+
 
 def columns(root: Node, catalog: Catalog, relations: Iterable[Relation]) -> Iterator[Node]:
     """ColumnRefs that may lose their schema without meaning another source.
@@ -42,15 +44,16 @@ class _Columns:
             for part in node:
                 yield from self.inside(part, around)
         elif isinstance(node, dict):
-            outside = around  # a WITH query sees nothing of the FROM after it
-            if "fromClause" in node:
-                around = (*around, self._from(node["fromClause"]))
+            outside = around  # what a WITH query, or the query of an INSERT, sees nothing of
+            sources = _sources(node)
+            if sources:
+                around = (*around, self._from(sources))
             for key, value in node.items():
                 if key == "ColumnRef":
                     if _is_shortened(value, around):
                         yield value
                 else:
-                    yield from self.inside(value, outside if key == "withClause" else around)
+                    yield from self.inside(value, outside if key in _OUTSIDE else around)
 
     def _from(self, clause: list[Node]) -> _From:
         named: Counter[str] = Counter()
@@ -67,6 +70,17 @@ class _Columns:
             elif key == "FuncCall":  # in FROM it goes by the function's name
                 named[grammar.names(node["funcname"])[-1]] += 1
         return _From(named, own)
+
+
+def _sources(node: Node) -> list[Node]:
+    """What stands in FROM, or beside the target of a write, with it."""
+    found = list(node.get("fromClause", ()))
+    if "relation" in node:
+        found.append({"RangeVar": node["relation"]})
+        found.extend(node.get("usingClause", ()))
+    if "sourceRelation" in node:
+        found.append(node["sourceRelation"])
+    return found
 
 
 def _is_shortened(column: Node, around: tuple[_From, ...]) -> bool:

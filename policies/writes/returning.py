@@ -250,13 +250,15 @@ def _expression_end(parts: Region, start: int, end: int, item: Node) -> int:
 
 
 def _name_span(target: Target, reference: Node) -> tuple[int, int]:
-    """Byte range of a column's name with what qualifies it."""
+    """Byte range of a column's name with what qualifies it, but for a schema that goes anyway."""
     parts = target.region
     at = parts.at(reference["location"] - target.statement.offset)
     last = at
     while last + 2 < len(parts.tokens) and parts.tokens[last + 1].name == DOT:
         last += 2
-    return parts.start_of(at), parts.tokens[last].end
+    begin = parts.start_of(at)
+    gone = [edit.end for edit in target.statement.edits if edit.start == begin and not edit.text]
+    return max([begin, *gone]), parts.tokens[last].end
 
 
 def watched(target: Target, found: list[Item]) -> int:

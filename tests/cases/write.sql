@@ -239,3 +239,28 @@ UPDATE jobs SET state = 'x' WHERE id = 1 RETURNING id + 1
 >> ) RETURNING CASE WHEN (CASE WHEN ("jobs"."org" = '1' AND "jobs"."died" IS NULL AND ("jobs".state <> 'draft'
 >> )) IS NOT TRUE THEN CAST(pg_catalog.concat('querywarden:0') AS pg_catalog.int4) END) IS NULL THEN (id + 1
 >> ) END AS "?column?"
+
+--# what is beside the target loses its schema too as wes
+DELETE FROM jobs USING public.tags WHERE tags.id = jobs.tag_id AND jobs.id = 3 RETURNING public.tags.x
+>> UPDATE "public"."jobs" SET "died" = CURRENT_TIMESTAMP FROM (SELECT r."id", r."x", r."n" FROM "public"."tags" r) AS "tags" WHERE "jobs"."org" = '1' AND "jobs"."died" IS NULL AND ("jobs".state <> 'draft'
+>> ) AND ( tags.id = jobs.tag_id AND jobs.id = 3
+>> ) RETURNING tags.x
+
+--# so does the target, whose masked columns are masked however they are named as wes
+UPDATE public.jobs SET title = public.jobs.title || 'x' WHERE public.jobs.id = 5 RETURNING public.jobs.id, public.jobs.mail
+>> UPDATE "public"."jobs" SET title = jobs.title || 'x' WHERE "jobs"."org" = '1' AND "jobs"."died" IS NULL AND ("jobs".state <> 'draft'
+>> ) AND ( jobs.id = 5
+>> ) RETURNING jobs.id, (CASE WHEN "jobs"."mail" IS NULL THEN NULL WHEN pg_catalog.strpos("jobs"."mail"::pg_catalog.text, '@') > 2 THEN pg_catalog.left("jobs"."mail"::pg_catalog.text, 1) || '***@' || pg_catalog.split_part("jobs"."mail"::pg_catalog.text, '@', -1) WHEN pg_catalog.strpos("jobs"."mail"::pg_catalog.text, '@') > 0 THEN '***@' || pg_catalog.split_part("jobs"."mail"::pg_catalog.text, '@', -1) ELSE '***' END)::text AS "mail"
+
+--# but not where another source has its name as wes
+UPDATE public.jobs SET title = 'x' WHERE id = 5 AND EXISTS (SELECT 1 FROM tags jobs WHERE public.jobs.id = 1)
+>> UPDATE "public"."jobs" SET title = 'x' WHERE "jobs"."org" = '1' AND "jobs"."died" IS NULL AND ("jobs".state <> 'draft'
+>> ) AND ( id = 5 AND EXISTS (SELECT 1 FROM (SELECT r."id", r."x", r."n" FROM "public"."tags" r) jobs WHERE public.jobs.id = 1)
+>> )
+
+--# a query that is inserted sees nothing of the target as wes
+INSERT INTO public.jobs (title, price) SELECT public.jobs.title, public.jobs.price FROM public.jobs RETURNING public.jobs.id
+>> INSERT INTO "public"."jobs" (title, price, "org") SELECT jobs.title, jobs.price, CAST('1' AS integer) FROM (SELECT r."id", r."org", r."who", r."title", (CASE WHEN r."mail" IS NULL THEN NULL WHEN pg_catalog.strpos(r."mail"::pg_catalog.text, '@') > 2 THEN pg_catalog.left(r."mail"::pg_catalog.text, 1) || '***@' || pg_catalog.split_part(r."mail"::pg_catalog.text, '@', -1) WHEN pg_catalog.strpos(r."mail"::pg_catalog.text, '@') > 0 THEN '***@' || pg_catalog.split_part(r."mail"::pg_catalog.text, '@', -1) ELSE '***' END)::text AS "mail", r."state", r."price", r."t_id", r."tag_id", r."parts", r."died", r."hidden_id" FROM "public"."jobs" r WHERE r."org" = '1' AND r."died" IS NULL AND (r.state <> 'draft'
+>> )) AS "jobs" RETURNING CASE WHEN (CASE WHEN ("jobs"."org" = '1' AND "jobs"."died" IS NULL AND ("jobs".state <> 'draft'
+>> )) IS NOT TRUE THEN CAST(pg_catalog.concat('querywarden:0') AS pg_catalog.int4) END) IS NULL THEN (jobs.id
+>> ) END AS "id"
