@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 
 from policies import grammar
 from policies.rules_errors import Finding, Location, did_you_mean
-from policies.rules_models import Capability, Entity, RulesFile
+from policies.rules_models import Capability, Entity, RulesFile, SubjectEntry
 from policies.rules_names import known, repeated
 from policies.rules_writes import NamedStatement
 
@@ -203,15 +203,27 @@ def approval_warnings(rules: RulesFile) -> Iterator[str]:
         if capability.approval is None or capability.approval.gate != "queue":
             continue
         able = {role for role, rule in rules.roles.items() if name in rule.can}
-        asking = [one.login for one in rules.subjects if able.intersection(one.roles)]
-        by = capability.approval.by
-        agreeing = {one.login for one in rules.subjects if set(by) & set(one.roles)}
-        stuck = [login for login in asking if not agreeing - {login}]
+        by = set(capability.approval.by)
+        asking = [one for one in rules.subjects if able.intersection(one.roles)]
+        agreeing = [one for one in rules.subjects if by.intersection(one.roles)]
+        stuck = [one.login for one in asking if not any(_may_agree(x, one) for x in agreeing)]
         if stuck:
             yield (
-                f"capability {name} waits for consent of {', '.join(by)}, and no other login has"
-                f" such a role (logins that ask: {', '.join(stuck)})"
+                f"capability {name} waits for consent of {', '.join(capability.approval.by)}, and"
+                " no other login of the same tenant (or of none) has such a role"
+                f" (logins that ask: {', '.join(stuck)})"
             )
+
+
+def _may_agree(approver: SubjectEntry, asker: SubjectEntry) -> bool:
+    """Whether it is somebody else, of the same tenant or of none. What a signed context makes of a
+    login, nobody knows here."""
+    if approver.login == asker.login:
+        return False
+    if approver.tenant is None or asker.assume:
+        return True
+    same = approver.user_id is not None and approver.user_id == asker.user_id
+    return approver.tenant == asker.tenant and not same
 
 
 WRITE_CHECKS: tuple[Callable[[RulesFile], Iterator[Finding]], ...] = (

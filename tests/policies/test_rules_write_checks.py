@@ -236,6 +236,15 @@ def test_who_writes_reads(roles: str, readable: bool) -> None:
         ("{login: ann, roles: [r]}, {login: bob, roles: [r, lead]}", "bob"),
         ("{login: ann, roles: [r]}, {login: bob, roles: [lead]}", ""),
         ("{login: bob, roles: [lead]}", ""),
+        ("{login: ann, tenant: 1, roles: [r]}, {login: bob, tenant: 2, roles: [lead]}", "ann"),
+        ("{login: ann, tenant: 1, roles: [r]}, {login: bob, tenant: 1, roles: [lead]}", ""),
+        ("{login: ann, tenant: 1, roles: [r]}, {login: bob, roles: [lead]}", ""),
+        (
+            "{login: ann, tenant: 1, user_id: 5, roles: [r]},"
+            " {login: bob, tenant: 1, user_id: 5, roles: [lead]}",
+            "ann",
+        ),
+        ("{login: app, assume: signed, roles: [r]}, {login: bob, tenant: 1, roles: [lead]}", ""),
     ],
 )
 def test_consent_that_nobody_can_give_is_warned_of(subjects: str, stuck: str) -> None:
