@@ -30,17 +30,21 @@ EARLIER = "querywarden_earlier"  # the written table as it was, in an image
 
 def rows_of(target: Target) -> dict[str, PolicyView]:
     """What the written row is called: the target's alias, and old and new where there are two."""
-    clause = target.node.get("returningClause", {})
-    found = {target.alias: target.returned}
-    named = {"OLD": "old", "NEW": "new"}
-    for option in clause.get("options", []):
-        entry = option["ReturningOption"]
-        named[entry["option"].removeprefix("RETURNING_OPTION_")] = entry["value"]
+    found, named = {target.alias: target.returned}, _versions(target)
     if target.statement.catalog.server_version >= 180000:
         views = target.statement.views
         for name in named.values():
             found.setdefault(name, views.called(target.view, identifier(name)))
     return found
+
+
+def _versions(target: Target) -> dict[str, str]:
+    """What the row as it was and as it is are called, by OLD and NEW."""
+    named = {"OLD": "old", "NEW": "new"}
+    for option in target.node.get("returningClause", {}).get("options", []):
+        entry = option["ReturningOption"]
+        named[entry["option"].removeprefix("RETURNING_OPTION_")] = entry["value"]
+    return named
 
 
 def replaced(target: Target) -> dict[int, str]:
@@ -296,13 +300,30 @@ def image_of(target: Target) -> str:
 def _before(target: Target) -> str:
     views = target.statement.views
     if target.statement.catalog.server_version >= 180000:
-        return _object(views.called(target.view, '"old"'))
+        return _object(views.called(target.view, identifier(_as_it_was(target))))
     if not target.key:
         return "NULL"
     old = views.called(target.view, identifier(EARLIER))
-    same = " AND ".join(f"{own(c, old.inner)} = {target.own(c)}" for c in target.key)
+    pairs = (f"{own(c, old.inner)} = {target.own(c)}" for c in target.key)
+    same = " AND ".join((*old.conditions, *pairs))
     table = f"{identifier(target.relation.schema)}.{identifier(target.relation.name)}"
     return f"(SELECT {_object(old)} FROM {table} AS {old.inner} WHERE {same})"
+
+
+def _as_it_was(target: Target) -> str:
+    """What the row as it was is called. A table of the statement that has this name would take its
+    place in the record."""
+    name = _versions(target)["OLD"]
+    for _, value in grammar.walk(target.node):
+        if isinstance(value, dict) and grammar.alias(value) == name:
+            raise Refusal(
+                UNSUPPORTED_SYNTAX,
+                f'rows written to "{target.name}" are recorded as they were, as "{name}": nothing '
+                "else can be called so",
+                f"give it another name than {name}",
+                table=target.name,
+            )
+    return name
 
 
 def _object(view: PolicyView) -> str:

@@ -34,6 +34,8 @@ from policies.writes.spans import Region, region
 
 # Columns every table has; they tell where rows lie and when others wrote.
 SYSTEM_COLUMNS = frozenset({"ctid", "xmin", "xmax", "cmin", "cmax", "tableoid"})
+# What policy puts into a statement may name tables so, beside the target.
+OWN_NAMES = "querywarden_"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,12 @@ class Target:
     def key(self) -> tuple[str, ...]:
         """The columns that name one row; () when nothing does."""
         return self.entity.key or self.relation.primary_key
+
+    @property
+    def has_children(self) -> bool:
+        """Whether its rows are also those of other tables: partitions, or tables that inherit."""
+        oid = self.relation.oid
+        return any(oid in other.parents for other in self.statement.catalog.relations)
 
     @property
     def key_is_unique(self) -> bool:
@@ -236,6 +244,13 @@ def target_of(kind: str, node: Node, site: Site, outermost: bool, statement: Sta
             table=view.name,
         )
     alias = grammar.alias(relation)
+    if alias.startswith(OWN_NAMES):
+        raise Refusal(
+            UNSUPPORTED_SYNTAX,
+            f'a table that is written cannot be called "{alias}" here',
+            f"give it a name that does not begin with {OWN_NAMES}",
+            table=view.name,
+        )
     return Target(
         kind=kind,
         node=node,

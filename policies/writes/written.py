@@ -49,19 +49,20 @@ def _may_leave(target: Target) -> bool:
     """Whether what is written can take a row out of the subject's view."""
     if target.kind != "UpdateStmt" or "onConflictClause" in target.node:
         listed = target.entity.soft_delete in target.written
-        return target.entity.rows is not None or listed or _is_changed(target.relation)
+        return target.entity.rows is not None or listed or _is_changed(target)
     read = _columns_of(target.entity.rows) | {target.entity.soft_delete}
     generated = {c.name for c in target.relation.columns if c.generated}
     return (
         not read.isdisjoint(target.written)
-        or not read.isdisjoint(generated)
-        or _is_changed(target.relation)
+        or not generated.isdisjoint((*read, *target.forced))
+        or _is_changed(target)
     )
 
 
-def _is_changed(relation: Relation) -> bool:
-    """Whether a row may become another one on its way: by its own triggers or a partition's."""
-    return relation.kind == "p" or any(trigger.before_row for trigger in relation.triggers)
+def _is_changed(target: Target) -> bool:
+    """Whether a row may become another one on its way: by triggers of its table, a partition or
+    a table that inherits."""
+    return target.has_children or any(trigger.before_row for trigger in target.relation.triggers)
 
 
 def _columns_of(condition: str | None) -> set[str | None]:

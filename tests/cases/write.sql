@@ -264,3 +264,11 @@ INSERT INTO public.jobs (title, price) SELECT public.jobs.title, public.jobs.pri
 >> )) AS "jobs" RETURNING CASE WHEN (CASE WHEN ("jobs"."org" = '1' AND "jobs"."died" IS NULL AND ("jobs".state <> 'draft'
 >> )) IS NOT TRUE THEN CAST(pg_catalog.concat('querywarden:0') AS pg_catalog.int4) END) IS NULL THEN (jobs.id
 >> ) END AS "id"
+
+--# names that policy may use in a statement are not the client's as wes
+UPDATE jobs querywarden_referenced SET t_id = 5 WHERE id = 1
+!! UNSUPPORTED_SYNTAX a table that is written cannot be called "querywarden_referenced" here
+
+--# what is recorded as the row before is the row before as wes
+UPDATE t SET a = 'x' FROM t AS old WHERE t.id = 1 AND old.id = 2
+!! UNSUPPORTED_SYNTAX rows written to "t" are recorded as they were, as "old": nothing else can be called so
