@@ -77,7 +77,10 @@ def denial(deny: Deny, severity: str = "ERROR") -> bytes:
 
 def upstream_error(fields: Fields, sent: Sent | None, text: bytes, hint: str = "") -> bytes:
     """An ErrorResponse of the upstream as the client may have it: what it was `sent` for the
-    client's `text`; None when the place may be in another text."""
+    client's `text`; None when the place may be in another text. PostgreSQL's hint for a column that
+    does not exist may name a hidden one of a table that is written."""
+    if fields.get("C") == b"42703":
+        fields = {key: value for key, value in fields.items() if key != "H"}
     if "P" not in fields or not fields["P"].isdigit():
         return clean_fields(b"E", fields, hint)
     if sent is None:

@@ -55,6 +55,13 @@ def test_a_position_is_led_back() -> None:
     assert "P" not in read(answers.upstream_error({**UPSTREAM, "P": b"9"}, (), b""))
 
 
+def test_no_other_column_is_suggested() -> None:
+    theirs = {**UPSTREAM, "H": b"Perhaps you meant ..."}
+    assert "H" not in read(answers.upstream_error(theirs, (), b""))
+    assert read(answers.upstream_error(theirs, SENT, b"SELECT t", "ours"))["H"] == "ours"
+    assert read(answers.upstream_error({**theirs, "C": b"42883"}, (), b""))["H"][:7] == "Perhaps"
+
+
 def test_an_error_in_a_policy_view_is_told_in_our_words() -> None:
     said = read(answers.upstream_error({**UPSTREAM, "H": b"theirs", "P": b"9"}, SENT, b"SELECT t"))
     assert (said["C"], said["P"]) == ("42703", "8")
