@@ -20,7 +20,7 @@ from policies.rules_writes import Invariant, span_seconds
 from policies.statement import Statement
 from policies.views import closed
 from policies.write_checks import enforced_by
-from policies.writes import conflict, insert, returning, update
+from policies.writes import conflict, insert, merge, returning, update
 from policies.writes.target import Target, check_readable
 from policies.writes.written import check_of
 
@@ -29,7 +29,10 @@ def write(statement: Statement) -> None:
     """Add the edits of every writing statement, and fill `statement.write`."""
     for target in statement.targets:
         WRITERS[target.kind](target)
-        returning.rewrite(target, check_of(target), returning.image_of(target))
+        check, image = check_of(target), returning.image_of(target)
+        if target.kind == "MergeStmt":
+            merge.check_returned(target, check, image)
+        returning.rewrite(target, check, image)
     if statement.targets:
         statement.write = _obligations(statement)
 
@@ -51,18 +54,24 @@ def _delete(target: Target) -> None:
 
 
 def _insert(target: Target) -> None:
-    target.bound, most = insert.bound_inserted(target), most_rows(target)
-    if target.bound is not None and target.bound > most:
-        raise update.too_many(target, target.bound, most)
+    target.bound = insert.bound_inserted(target)
+    update.check_bound(target)
     insert.edit_insert(target)
     conflict.edit_conflict(target)
     update.edit_name(target)
+
+
+def _merge(target: Target) -> None:
+    merge.check_merge(target)
+    update.edit_name(target)
+    merge.edit_merge(target)
 
 
 WRITERS: Final[dict[str, Callable[[Target], None]]] = {
     "InsertStmt": _insert,
     "UpdateStmt": _update,
     "DeleteStmt": _delete,
+    "MergeStmt": _merge,
 }
 
 
@@ -86,7 +95,7 @@ def _obligations(statement: Statement) -> Write:
             rule=f"capabilities.{statement.capability}.images",
         )
     bounds = [target.bound for target in targets]
-    most = sum(most_rows(target) for target in targets)
+    most = sum(update.most_rows(target)[0] for target in targets)
     asked = top is None or "returningClause" in top.node
     invariants = [
         (name, "constraint" if known.constraint else "statement", known.constraint or "")
@@ -98,7 +107,7 @@ def _obligations(statement: Statement) -> Write:
     return Write(
         bound=None if None in bounds else sum(bound or 0 for bound in bounds),
         most=most,
-        most_rule=update.most_rule(top or targets[0]),
+        most_rule=update.most_rows(top or targets[0])[1],
         tag="DELETE" if top is not None and top.marks else "",
         silent=not asked and top is not None and bool(check_of(top) or returning.image_of(top)),
         images=capability.images,
@@ -119,13 +128,6 @@ def _is_enforced(target: Target, invariant: Invariant) -> bool:
     if name is not None and enforced_by(target.relation, name) is None:
         raise closed(target.name)
     return True
-
-
-def most_rows(target: Target) -> int:
-    """The rows a target's statement may write."""
-    rule = target.insert or target.update or target.delete
-    stated = rule.rows if rule is not None else None
-    return stated or target.statement.budget.affected
 
 
 def _consent(name: str, capability: Capability) -> Consent | None:

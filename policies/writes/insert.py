@@ -10,7 +10,7 @@ compared when the statement runs if that cannot be told before, and replaced if 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from policies import grammar
@@ -47,19 +47,24 @@ class Listed:
     own: Mapping[str, Own]
     added: tuple[Own, ...]
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The list as it will be."""
+        return (*self.columns, *(own.column for own in self.added))
+
 
 def demands_insert(target: Target) -> tuple[Demand, ...]:
     """What a capability must permit for an INSERT and its ON CONFLICT."""
     found = listed(target)
-    asked = [name for name in chosen_columns(target, found) if name not in found.own]
-    return (Demand("insert", tuple(dict.fromkeys(asked))), *conflict.demands_conflict(target))
+    asked = given(target, found, _plain_rows(target))
+    return (Demand("insert", asked), *conflict.demands_conflict(target))
 
 
 def edit_insert(target: Target) -> None:
     """Add the edits of the column list and the values. Raises Refusal."""
     found = listed(target)
-    _check_overriding(target, found)
-    target.written.update({n: None for n in chosen_columns(target, found) if n not in found.own})
+    check_overriding(target, found, target.node)
+    target.written.update(dict.fromkeys(given(target, found, _plain_rows(target))))
     source = find_source(target.region, target.node, target.statement.offset)
     _edit_list(target, source, found)
     if source.defaults is not None:
@@ -102,7 +107,7 @@ def expected_insert(target: Target) -> Node:
     """The columns and values that must have become of it, with the client's own nodes as they
     are."""
     found, node = listed(target), target.node
-    columns: Node = {"cols": [{"ResTarget": {"name": name}} for name in _all(found)]}
+    columns: Node = {"cols": [{"ResTarget": {"name": name}} for name in found.names]}
     if "selectStmt" in node:
         query = _expected_query(node["selectStmt"]["SelectStmt"], target, found)
     elif found.added:
@@ -163,14 +168,25 @@ def _type(target: Target, name: str) -> str:
     return column.type
 
 
-def chosen_columns(target: Target, found: Listed) -> Iterator[str]:
-    """The columns that get values of the client's. DEFAULT for one that is seen is as good as
-    leaving it out. Raises Refusal for a column that does not exist for the subject."""
+def given(target: Target, found: Listed, rows: list[list[Node]]) -> tuple[str, ...]:
+    """The columns that get values of the client's, but for the subject's own. DEFAULT for one that
+    is seen, in all of `rows`, is as good as leaving it out.
+
+    Raises Refusal for a column that does not exist for the subject.
+    """
+    asked: dict[str, None] = {}
     for place, name in enumerate(found.columns):
         if name not in target.view.columns and not _is_written_only(target, name):
             raise target.no_column(name)
-        if name in found.own or not _is_default(target, place):
-            yield name
+        if name not in found.own and not _is_default(rows, place):
+            asked[name] = None
+    return tuple(asked)
+
+
+def _plain_rows(target: Target) -> list[list[Node]]:
+    """The rows of a plain VALUES; none of another source."""
+    query = target.node.get("selectStmt", {}).get("SelectStmt", {})
+    return [row["List"]["items"] for row in query.get("valuesLists", [])]
 
 
 def _is_written_only(target: Target, name: str) -> bool:
@@ -181,9 +197,9 @@ def _is_written_only(target: Target, name: str) -> bool:
     return listed and target.relation.column(name) is not None
 
 
-def _check_overriding(target: Target, found: Listed) -> None:
+def check_overriding(target: Target, found: Listed, node: Node) -> None:
     """OVERRIDING USER VALUE takes the next number in place of a value, also of the subject's."""
-    if target.node.get("override") != "OVERRIDING_USER_VALUE":
+    if node.get("override") != "OVERRIDING_USER_VALUE":
         return
     for name in found.own:
         column = target.relation.column(name)
@@ -198,10 +214,8 @@ def _check_overriding(target: Target, found: Listed) -> None:
             )
 
 
-def _is_default(target: Target, place: int) -> bool:
+def _is_default(rows: list[list[Node]], place: int) -> bool:
     """Whether every row says DEFAULT at this place."""
-    query = target.node.get("selectStmt", {}).get("SelectStmt", {})
-    rows = [row["List"]["items"] for row in query.get("valuesLists", [])]
     return bool(rows) and all(len(r) > place and "SetToDefault" in r[place] for r in rows)
 
 
@@ -355,12 +369,8 @@ def _edit_list(target: Target, source: Source, found: Listed) -> None:
             text = f", {_names(own.column for own in found.added)}"
             edits.append(Edit(source.columns, source.columns, text, rank=_LAST))
     elif source.defaults is None:
-        text = f" ({_names(_all(found))})"
+        text = f" ({_names(found.names)})"
         edits.append(Edit(source.target, source.target, text, rank=_LAST))
-
-
-def _all(found: Listed) -> tuple[str, ...]:
-    return (*found.columns, *(own.column for own in found.added))
 
 
 def _names(columns: Iterable[str]) -> str:

@@ -18,7 +18,7 @@ from policies.reasons import (
 )
 from policies.rules_models import Capability
 from policies.statement import Statement
-from policies.writes import insert, keys, update
+from policies.writes import insert, keys, merge, update
 from policies.writes.shape import VERBS
 from policies.writes.target import Demand, Target
 
@@ -26,6 +26,7 @@ DEMANDS: Final[dict[str, Callable[[Target], tuple[Demand, ...]]]] = {
     "InsertStmt": insert.demands_insert,
     "UpdateStmt": update.demands_update,
     "DeleteStmt": update.demands_delete,
+    "MergeStmt": merge.demands_merge,
 }
 
 
@@ -35,14 +36,15 @@ def permit(statement: Statement) -> None:
     name = _capability(statement, demanded)
     capability = statement.views.capability(name)
     statement.capability = name
-    for target, _ in demanded:
+    for target, demands in demanded:
         target.capability = name
-        if target.kind == "InsertStmt":
+        verbs = {demand.verb for demand in demands}
+        if "insert" in verbs:
             target.insert = capability.insert.get(target.name)
-        if target.kind == "DeleteStmt":
-            target.delete = capability.delete.get(target.name)
-        elif target.kind != "InsertStmt" or "onConflictClause" in target.node:
+        if "update" in verbs:
             target.update = capability.update.get(target.name)
+        if "delete" in verbs:
+            target.delete = capability.delete.get(target.name)
 
 
 def _capability(statement: Statement, demanded: list[tuple[Target, tuple[Demand, ...]]]) -> str:
@@ -85,9 +87,9 @@ def _capability(statement: Statement, demanded: list[tuple[Target, tuple[Demand,
 
 
 def _permits(able: Capability, target: Target, demand: Demand) -> bool:
-    if target.kind == "MergeStmt" and not able.merge:
-        return False
     match demand.verb:
+        case "merge":
+            return able.merge
         case "insert":
             return target.name in able.insert
         case "update":

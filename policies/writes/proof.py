@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from policies import grammar
 from policies.grammar import PLACES, Node, Scope
-from policies.writes import conflict, insert, returning, update
+from policies.writes import conflict, insert, merge, returning, update
 from policies.writes.raising import ARGUMENT
 from policies.writes.target import Target
 from policies.writes.written import check_of
@@ -42,6 +42,8 @@ def prove_write(walk: Walk, target: Target, kind: str, after: Node, scope: Scope
             expected = _update(walk, target, after, scope)
         case "DeleteStmt":
             expected = _delete(walk, target, after, scope)
+        case "MergeStmt":
+            expected = _merge(walk, target, after, scope)
         case _:
             raise Different
     wanted = "UpdateStmt" if target.marks else target.kind
@@ -118,6 +120,41 @@ def _delete(walk: Walk, target: Target, after: Node, scope: Scope) -> set[str]:
     return (
         found | _condition(walk, target, after, scope) | same_returning(walk, target, after, scope)
     )
+
+
+def _merge(walk: Walk, target: Target, after: Node, scope: Scope) -> set[str]:
+    before = target.node
+    same_name(target, after)
+    walk.same(before["sourceRelation"], after.get("sourceRelation"), scope)
+    own, condition = before["joinCondition"], after.get("joinCondition")
+    template = update.condition_of(target, own)
+    if template:
+        walk.matches(grammar.parse_expression(template), condition, own, scope)
+    else:
+        walk.same(own, condition, scope)
+    found = after.get("mergeWhenClauses", [])
+    if len(found) != len(before["mergeWhenClauses"]):
+        raise Different
+    for clause, entry in zip(merge.clauses(target), found, strict=True):
+        _same_action(walk, target, clause, entry["MergeWhenClause"], scope)
+    parts = {"relation", "sourceRelation", "joinCondition", "mergeWhenClauses"}
+    return parts | same_returning(walk, target, after, scope)
+
+
+def _same_action(walk: Walk, target: Target, clause: Node, after: Node, scope: Scope) -> None:
+    expected = merge.expected_action(target, clause)
+    found = _keys(after)
+    if clause["commandType"] == "CMD_UPDATE":
+        assigned = after.get("targetList", [])
+        same_assignments(walk, target, clause["targetList"], assigned, scope)
+        found -= {"targetList"}
+    for key in ("matchKind", "override", "condition"):
+        if key in clause:
+            expected[key] = clause[key]
+    if _keys(expected) != found:
+        raise Different
+    for key in found:
+        walk.same(expected[key], after[key], scope)
 
 
 def same_name(target: Target, after: Node) -> None:

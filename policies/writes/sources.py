@@ -58,18 +58,18 @@ def leaves(query: Node) -> Iterator[Node]:
 def find_source(found: Region, node: Node, offset: int) -> Source:
     """The values of an InsertStmt; places in its tree are relative to `offset`. Raises Refusal."""
     number = 1
-    while _word(found, number) == DOT:
+    while word(found, number) == DOT:
         number += 2
     if "alias" in node["relation"]:
         number += 2
     target, columns = found.tokens[number - 1].end, None
     if "cols" in node:
-        closing = _closing(found, number)
-        columns, number = found.tokens[closing - 1].end, closing + 1
-    if _word(found, number) == "OVERRIDING":
+        end_of_list = closing(found, number)
+        columns, number = found.tokens[end_of_list - 1].end, end_of_list + 1
+    if word(found, number) == "OVERRIDING":
         number += 3
     if "selectStmt" not in node:
-        if (_word(found, number), _word(found, number + 1)) != ("DEFAULT", "VALUES"):
+        if (word(found, number), word(found, number + 1)) != ("DEFAULT", "VALUES"):
             raise unclear()
         return Source(target, columns, _span(found, number, number + 2))
     conflict = node.get("onConflictClause")
@@ -82,18 +82,18 @@ def find_source(found: Region, node: Node, offset: int) -> Source:
 
 def values_row(found: Region, number: int) -> Row:
     """The items in the brackets that token `number` opens."""
-    return _items(found, number + 1, _closing(found, number))
+    return _items(found, number + 1, closing(found, number))
 
 
 def call_end(found: Region, place: int) -> int:
     """Where the call of the function whose name begins at `place` ends."""
     number = found.at(place) + 1
-    while _word(found, number) == DOT:
+    while word(found, number) == DOT:
         number += 2
-    return found.tokens[_closing(found, number)].end
+    return found.tokens[closing(found, number)].end
 
 
-def _word(found: Region, number: int) -> str:
+def word(found: Region, number: int) -> str:
     """A token's name, "" behind the end; a label or a column's name is no keyword."""
     if number >= len(found.tokens):
         return ""
@@ -103,17 +103,17 @@ def _word(found: Region, number: int) -> str:
     return name
 
 
-def _closing(found: Region, number: int) -> int:
+def closing(found: Region, number: int) -> int:
     """The bracket that closes this one."""
     for at in range(number + 1, len(found.tokens)):
-        if found.depths[at] == found.depths[number] and _word(found, number) in OPEN:
+        if found.depths[at] == found.depths[number] and word(found, number) in OPEN:
             return at
     raise unclear()
 
 
 def _after(found: Region, number: int) -> int:
     """The next token, or the one behind the bracket this one opens."""
-    return (_closing(found, number) if _word(found, number) in OPEN else number) + 1
+    return (closing(found, number) if word(found, number) in OPEN else number) + 1
 
 
 def _span(found: Region, first: int, end: int) -> Span:
@@ -126,7 +126,7 @@ def _leaves(found: Region, number: int, end: int) -> Iterator[tuple[Row, ...]]:
     """Every SELECT, VALUES and TABLE of the query between two tokens, not those inside."""
     expected, depth = True, found.depths[number] if number < end else 0
     while number < end and found.depths[number] >= 0:
-        name = _word(found, number)
+        name = word(found, number)
         if expected:
             if name == "WITH":
                 number = _after_with(found, number)
@@ -137,7 +137,7 @@ def _leaves(found: Region, number: int, end: int) -> Iterator[tuple[Row, ...]]:
                 number, expected = number + 1, False
         elif name in _COMBINING:
             number, expected = number + 1, True
-            if _word(found, number) in ("ALL", "DISTINCT"):
+            if word(found, number) in ("ALL", "DISTINCT"):
                 number += 1
         elif name == "RETURNING" and found.depths[number] == depth:
             return
@@ -147,21 +147,21 @@ def _leaves(found: Region, number: int, end: int) -> Iterator[tuple[Row, ...]]:
 
 def _after_with(found: Region, number: int) -> int:
     """The token at which the query behind WITH begins. SEARCH and CYCLE are not followed."""
-    number += 2 if _word(found, number + 1) == "RECURSIVE" else 1
+    number += 2 if word(found, number + 1) == "RECURSIVE" else 1
     while True:
         number += 1
-        if _word(found, number) == "ASCII_40":
-            number = _closing(found, number) + 1
-        while _word(found, number) not in ("ASCII_40", ""):  # AS NOT MATERIALIZED
+        if word(found, number) == "ASCII_40":
+            number = closing(found, number) + 1
+        while word(found, number) not in ("ASCII_40", ""):  # AS NOT MATERIALIZED
             number += 1
-        number = _closing(found, number) + 1
-        if _word(found, number) != COMMA:
+        number = closing(found, number) + 1
+        if word(found, number) != COMMA:
             return number
         number += 1
 
 
 def _leaf(found: Region, number: int, end: int) -> tuple[Row, ...]:
-    match _word(found, number):
+    match word(found, number):
         case "VALUES":
             return tuple(_rows(found, number + 1))
         case "SELECT":
@@ -175,26 +175,26 @@ def _leaf(found: Region, number: int, end: int) -> tuple[Row, ...]:
 def _rows(found: Region, number: int) -> Iterator[Row]:
     while True:
         yield values_row(found, number)
-        number = _closing(found, number) + 1
-        if _word(found, number) != COMMA:
+        number = closing(found, number) + 1
+        if word(found, number) != COMMA:
             return
         number += 1
 
 
 def _results(found: Region, number: int, end: int) -> Row:
-    if _word(found, number) == "DISTINCT" and _word(found, number + 1) == "ON":
-        number = _closing(found, number + 2) + 1
-    elif _word(found, number) in ("ALL", "DISTINCT"):
+    if word(found, number) == "DISTINCT" and word(found, number + 1) == "ON":
+        number = closing(found, number + 2) + 1
+    elif word(found, number) in ("ALL", "DISTINCT"):
         number += 1
     last = number
-    while last < end and _word(found, last) not in CLOSED and not _ends_results(found, last):
+    while last < end and word(found, last) not in CLOSED and not _ends_results(found, last):
         last = _after(found, last)
     return _items(found, number, last)
 
 
 def _ends_results(found: Region, number: int) -> bool:
     """Whether the results of a SELECT end before this token."""
-    before, name = _word(found, number - 1), _word(found, number)
+    before, name = word(found, number - 1), word(found, number)
     if (before, name) in (("DISTINCT", "FROM"), ("WITHIN", "GROUP_P")):
         return False
     return name in _AFTER_RESULTS
@@ -204,7 +204,7 @@ def _items(found: Region, first: int, end: int) -> Row:
     """What commas separate between two tokens, the second one left out."""
     items, start, at = [], first, first
     while at < end:
-        if _word(found, at) == COMMA:
+        if word(found, at) == COMMA:
             items.append(_span(found, start, at))
             start = at + 1
         at = _after(found, at)

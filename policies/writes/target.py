@@ -42,7 +42,7 @@ OWN_NAMES = "querywarden_"
 class Demand:
     """What a capability must permit: a verb on the entity, and columns it gives values to."""
 
-    verb: str  # insert, update, delete
+    verb: str  # insert, update, delete, merge
     columns: tuple[str, ...] = ()
 
 

@@ -79,29 +79,35 @@ def bound_rows(target: Target) -> None:
             rule=f"capabilities.{target.capability}.{verb}.{target.name}.key",
         )
     target.bound = found.count if found is not None and target.key_is_unique else None
-    most = rule.rows or target.statement.budget.affected
-    if target.bound is not None and target.bound > most:
-        raise too_many(target, target.bound, most)
+    check_bound(target)
 
 
-def too_many(target: Target, count: int, most: int) -> Refusal:
-    """The refusal of a statement that names more rows than it may write."""
-    return Refusal(
+def check_bound(target: Target) -> None:
+    """Refuse a statement that names more rows than it may write."""
+    most, stated = most_rows(target)
+    if target.bound is None or target.bound <= most:
+        return
+    raise Refusal(
         MAX_AFFECTED_ROWS_EXCEEDED,
-        f'the statement would write {count} rows of "{target.name}", at most {most} '
+        f'the statement would write {target.bound} rows of "{target.name}", at most {most} '
         f"{'is' if most == 1 else 'are'} allowed",
-        f"write fewer rows at a time; or have {most_rule(target)} raised in the rules",
+        f"write fewer rows at a time; or have {stated} raised in the rules",
         table=target.name,
-        rule=most_rule(target),
+        rule=stated,
     )
 
 
-def most_rule(target: Target) -> str:
-    """Where the rows a statement may write are, or would be, stated."""
-    verb = {"InsertStmt": "insert", "UpdateStmt": "update", "DeleteStmt": "delete"}.get(
-        target.kind, "update"
-    )
-    return f"capabilities.{target.capability}.{verb}.{target.name}.rows"
+def most_rows(target: Target) -> tuple[int, str]:
+    """The rows a statement may write, and where they are, or would be, stated: the least of what
+    its actions may."""
+    rules = {"insert": target.insert, "update": target.update, "delete": target.delete}
+    limits = [
+        (rule.rows or target.statement.budget.affected, verb)
+        for verb, rule in rules.items()
+        if rule is not None
+    ]
+    most, verb = min(limits, default=(target.statement.budget.affected, "insert"))
+    return most, f"capabilities.{target.capability}.{verb}.{target.name}.rows"
 
 
 # WHERE.

@@ -35,7 +35,7 @@ def check_of(target: Target) -> str:
 
 
 def _conditions(target: Target) -> Iterator[tuple[str, Check]]:
-    if target.kind != "DeleteStmt":
+    if target.insert is not None or target.update is not None:
         if target.scope and _may_leave(target):
             yield target.scope, _left(target)
         yield from _references(target)

@@ -1,7 +1,8 @@
-"""INSERT and ON CONFLICT: where their parts stand, what is proven of them, how many rows.
+"""INSERT, ON CONFLICT and MERGE: where their parts stand, what is proven of them, how many rows.
 
-What a statement becomes is in tests/cases/insert.sql, with policies/writes/insert.py,
-policies/writes/conflict.py, policies/writes/owned.py and policies/writes/unnested.py.
+What a statement becomes is in tests/cases/insert.sql and merge.sql, with policies/writes/insert.py,
+policies/writes/conflict.py, policies/writes/owned.py, policies/writes/unnested.py and
+policies/writes/merge.py.
 """
 
 from __future__ import annotations
@@ -48,6 +49,10 @@ def test_values_are_found(sql: str, values: list[list[list[str]]]) -> None:
 
 UPSERT = """INSERT INTO pairs (a, b, x) VALUES (1, 2, 'y') ON CONFLICT (a, b)
             DO UPDATE SET x = excluded.x, a = excluded.a WHERE pairs.x <> 'z'"""
+MERGE = """MERGE INTO pairs p USING tags t ON p.a = t.id AND p.b = 1 AND p.x LIKE 'a%'
+           WHEN MATCHED AND t.n > 1 THEN DELETE WHEN MATCHED AND t.n < 0 THEN DO NOTHING
+           WHEN MATCHED THEN UPDATE SET x = t.x, org = $1
+           WHEN NOT MATCHED AND t.x = 'y' THEN INSERT (a, b) VALUES (t.id, 1)"""
 TAMPERED = [
     ("INSERT INTO pairs (a, b) VALUES (1, 2)", ', "org")', ', "x")'),
     ("INSERT INTO pairs (a, b) VALUES (1, 2)", "CAST('1' AS integer)", "CAST('2' AS integer)"),
@@ -92,6 +97,23 @@ TAMPERED = [
     ("INSERT INTO pairs (a) VALUES (1) ON CONFLICT DO NOTHING", "ON CONFLICT DO NOTHING", ""),
     ("INSERT INTO pairs (a) VALUES (1)", "integer))",
      "integer)) ON CONFLICT (a, b) DO UPDATE SET x = 'y'"),
+    (MERGE, """"p"."org" = '1' AND""", ""),
+    (MERGE, "ELSE false", "ELSE true"),
+    (MERGE, "p.x LIKE 'a%'", "true"),
+    (MERGE, "t.n > 1", "true"),
+    (MERGE, "DELETE", "DO NOTHING"),
+    (MERGE, "t.n < 0 THEN DO NOTHING", "t.n < 0 THEN DELETE"),
+    (MERGE, "x = t.x", "y = t.x"),
+    (MERGE, "THEN CAST('1' AS integer)", "THEN $1"),
+    (MERGE, "AND t.x = 'y'", ""),
+    (MERGE, "WHEN NOT MATCHED AND", "WHEN NOT MATCHED BY SOURCE AND"),
+    (MERGE, "(t.id, 1, CAST('1' AS integer))", "(t.id, 1, CAST('2' AS integer))"),
+    (MERGE, '(a, b, "org")', '(a, "org", b)'),
+    (MERGE, '"public"."tags" r', '"public"."jobs" r'),
+    (MERGE, 'INTO "public"."pairs"', 'INTO ONLY "public"."pairs"'),
+    (MERGE, "WHEN MATCHED THEN UPDATE", "WHEN MATCHED THEN DELETE WHEN MATCHED THEN UPDATE"),
+    ("MERGE INTO jobs USING tags t ON jobs.id = t.id WHEN MATCHED THEN DELETE",
+     "UPDATE SET \"died\" = CURRENT_TIMESTAMP", "DELETE"),
 ]  # fmt: skip
 
 
@@ -140,6 +162,32 @@ def test_the_next_number_is_not_taken_for_the_tenant() -> None:
     assert isinstance(said, Deny) and "OVERRIDING USER VALUE" in said.message
     said = ask("INSERT INTO pairs (a) OVERRIDING SYSTEM VALUE VALUES (1)", "wes", snapshot)
     assert isinstance(said, Allow)
+
+
+def test_merge_looks_at_rows_only_where_it_gives_them_back() -> None:
+    old = Snapshot(SNAPSHOT.rules, replace(CATALOG, server_version=160000), b"k" * 32, "v3")
+    on = "MERGE INTO jobs j USING tags t ON j.id = t.id WHEN "
+    said = ask(f"{on} NOT MATCHED THEN INSERT (title) VALUES ('x')", "wes", old)
+    assert isinstance(said, Deny) and "MERGE cannot do here" in said.message
+    said = ask(f"{on} MATCHED THEN UPDATE SET title = 'x'", "wes", old)
+    assert isinstance(said, Deny)
+    said = ask(
+        "MERGE INTO tags USING pairs p ON tags.id = p.a WHEN MATCHED THEN DELETE", "wes", old
+    )
+    assert isinstance(said, Allow)
+
+
+def test_the_least_limit_of_the_actions_holds() -> None:
+    merge = """MERGE INTO jobs j USING tags t ON j.id = t.id
+               WHEN MATCHED THEN UPDATE SET title = 'x'
+               WHEN NOT MATCHED THEN INSERT (title) VALUES ('x')"""
+    upsert = "INSERT INTO jobs (title) VALUES ('x') ON CONFLICT (id) DO UPDATE SET title = 'y'"
+    for sql in (merge, upsert):
+        decision = ask(sql, "wes")
+        assert isinstance(decision, Allow)
+        write = decision.statements[0].write
+        assert write is not None
+        assert (write.most, write.most_rule) == (2, "capabilities.work.update.jobs.rows")
 
 
 def test_fields_written_are_those_the_client_gives_values_to() -> None:
