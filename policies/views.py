@@ -230,6 +230,18 @@ class Views:
         visible = ((view.relation, frozenset(view.columns)) for view in self)
         return sight(visible, self._catalog, self.calls.oids)
 
+    @cached_property
+    def words(self) -> frozenset[str]:
+        """Names of the relations, columns, constraints and indexes the subject may see."""
+        seen = self.sight
+        return frozenset(
+            names[-1]
+            for known in (
+                seen.relation_names, seen.column_names, seen.constraint_names, seen.index_names
+            )
+            for names in known
+        )  # fmt: skip
+
     def _system_view(
         self, relation: Relation, key: tuple[str, str], hidden: frozenset[str]
     ) -> PolicyView | None:

@@ -113,6 +113,7 @@ def _obligations(statement: Statement) -> Write:
         images=capability.images,
         checks=tuple(statement.checks),
         constraints=tuple((known, name) for name, _, known in invariants if known),
+        shown=statement.views.words,
         invariants=tuple((name, by) for name, by, _ in invariants),
         reason=statement.said.get(REASON, ""),
         reason_required=(

@@ -232,3 +232,9 @@ def test_a_capability_that_wants_keys_fits_only_what_names_them() -> None:
     decision = ask("DELETE FROM jobs WHERE title = 'x'", "zoe")
     assert isinstance(decision, Allow)
     assert decision.statements[0].facts.capability == "sweep"
+
+
+def test_errors_may_say_what_the_subject_sees() -> None:
+    shown = _write("UPDATE jobs SET title = 'x' WHERE id = 1").shown
+    assert {"jobs", "title", "mail", "jobs_title_key"} <= shown
+    assert not {"secret", "hidden"} & shown
