@@ -23,6 +23,9 @@ def authorize(statement: Statement) -> None:
     check_joins(statement)
     if statement.targets:
         permit(statement)
+        _locked(statement)
+        if statement.kind == "SelectStmt":  # it reads besides what WITH queries write
+            statement.rows = statement.budget.rows
         return
     needed: dict[str, None] = {}
     locks = _locked(statement)

@@ -228,6 +228,7 @@ INSERT INTO tags (x, n) VALUES ('a', 1) ON CONFLICT (id) DO UPDATE SET n = 2
 --# inside WITH as wes
 WITH q AS (INSERT INTO pairs (a, b) VALUES (1, 2) RETURNING a) SELECT * FROM q
 >> WITH q AS (INSERT INTO "public"."pairs" (a, b, "org") VALUES (1, 2, CAST('1' AS integer)) RETURNING a) SELECT * FROM q
+>> LIMIT 101
 
 --# arrays as columns get names, and the tenant is compared as wes
 INSERT INTO pairs (a, org, b) SELECT * FROM UNNEST($1::int4[], ($2)::int4[], $3::int4[])
@@ -244,3 +245,4 @@ WITH q AS (INSERT INTO pairs (a, b) VALUES (1, generate_series(1, 9)) RETURNING 
 --# a query whose rows are limited by a number as wes
 WITH q AS (INSERT INTO pairs (a, b) SELECT n, 1 FROM tags LIMIT 2 RETURNING a) SELECT * FROM q
 >> WITH q AS (INSERT INTO "public"."pairs" (a, b, "org") SELECT n, 1, CAST('1' AS integer) FROM (SELECT r."id", r."x", r."n" FROM "public"."tags" r) AS "tags" LIMIT 2 RETURNING a) SELECT * FROM q
+>> LIMIT 101

@@ -164,10 +164,19 @@ DELETE FROM pairs WHERE a = 1 AND b = 2 RETURNING *
 >> DELETE FROM "public"."pairs" WHERE "pairs"."org" = '1' AND ( a = 1 AND b = 2
 >> ) RETURNING "pairs"."a", "pairs"."b", "pairs"."org", "pairs"."x", "pairs"."y"
 
---# inside WITH as wes
+--# inside WITH, with the cap of what is read as wes
 WITH d AS (DELETE FROM pairs WHERE a = 1 AND b = 2 RETURNING *) SELECT * FROM d
 >> WITH d AS (DELETE FROM "public"."pairs" WHERE "pairs"."org" = '1' AND ( a = 1 AND b = 2
 >> ) RETURNING "pairs"."a", "pairs"."b", "pairs"."org", "pairs"."x", "pairs"."y") SELECT * FROM d
+>> LIMIT 101
+
+--# what a writing statement reads besides is locked by a capability only as wes
+WITH d AS (DELETE FROM pairs WHERE a = 1 AND b = 2) SELECT x FROM tags FOR UPDATE
+!! WRITE_DISABLED "tags" may not be locked: this login may only read it
+
+--# also in a condition of the write as wes
+DELETE FROM pairs WHERE a = 1 AND b = 2 AND x IN (SELECT n FROM tags FOR SHARE)
+!! WRITE_DISABLED "tags" may not be locked: this login may only read it
 
 --# inside WITH rows must be countable as wes
 WITH d AS (DELETE FROM tags WHERE n > 5 RETURNING *) SELECT * FROM d
