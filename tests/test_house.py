@@ -112,11 +112,11 @@ def test_the_way_upstream_takes_an_allow_and_no_text() -> None:
     taken = {
         ast.unparse(argument.annotation)
         for method in door.body
-        if isinstance(method, ast.FunctionDef) and method.name in ("query", "parse")
+        if isinstance(method, ast.FunctionDef) and method.name in ("query", "parse", "step")
         for argument in method.args.args
         if argument.annotation is not None and argument.arg == "statement"
     }
-    assert taken == {"Allow | OwnStatement"}
+    assert taken == {"Allow | OwnStatement", "Allow"}
     every = {ast.unparse(node.annotation) for node in ast.walk(door)
              if isinstance(node, ast.arg) and node.annotation is not None}  # fmt: skip
     assert "str" not in every

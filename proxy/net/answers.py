@@ -10,7 +10,7 @@ import json
 from collections.abc import Sequence
 from typing import Final
 
-from policies.decision import Deny
+from policies.decision import Check, Deny
 from policies.places import Written, tell
 from policies.reasons import PLAN_CHANGED
 from proxy.wire import messages
@@ -73,6 +73,13 @@ def denial(deny: Deny, severity: str = "ERROR") -> bytes:
         routine=STALE_PLAN_ROUTINE.decode() if deny.reason is PLAN_CHANGED else "",
         place=deny.place,
     )
+
+
+def unmet(check: Check, policy_version: str) -> bytes:
+    """The ErrorResponse for a check of a write that did not hold, when it is a refusal."""
+    detail = {"code": check.code, "policy_version": policy_version}
+    about = (check.table, check.column, check.rule)
+    return error(check.sqlstate, check.message, check.hint, detail=json.dumps(detail), about=about)
 
 
 def upstream_error(fields: Fields, sent: Sent | None, text: bytes, hint: str = "") -> bytes:

@@ -13,11 +13,13 @@ from dataclasses import replace
 from time import perf_counter
 from typing import Final
 
-from policies.decision import Facts, Plan
+from policies.decision import Plan
 from proxy.net import answers, naming, round_trips
-from proxy.net.results import Results
+from proxy.net.affected import rows_affected
+from proxy.net.complaints import Complaints
 from proxy.net.session import MOST_OWED, Session
 from proxy.net.statement import Statement
+from proxy.net.writing import SUSPENDED
 from proxy.wire import hygiene
 from proxy.wire.frames import MORE, UPSTREAM_RULES, FrameReader, skip
 from proxy.wire.ledger import (
@@ -28,7 +30,6 @@ from proxy.wire.ledger import (
     EXECUTE,
     PARSE,
     QUERY,
-    REFUSED,
     REFUSED_QUERY,
     SYNC,
     Entry,
@@ -41,36 +42,20 @@ from proxy.wire.phases import Phase
 _BODY: Final = 5  # where a frame's body begins
 _IDLE: Final = ord("I")
 
-_CANCELED: Final = "57014"
-_FATAL: Final = frozenset({b"FATAL", b"PANIC"})
-_OURS: Final = frozenset({REFUSED, REFUSED_QUERY})
 _DESCRIBES: Final = frozenset({DESCRIBE_PORTAL, DESCRIBE_STATEMENT})
-_COUNTING: Final = frozenset({b"INSERT", b"UPDATE", b"DELETE", b"MERGE", b"COPY"})
-_COUNTING_INITIALS: Final = frozenset(b"IUDMC")
+_COUNTING_INITIALS: Final = frozenset({b"I", b"U", b"D", b"M", b"C"})
 _RETURNING: Final = frozenset({b"SELECT", b"FETCH", b"COPY"})
-_SYNC_FACTS: Final = Facts(operation="commit")
 
 
-class Replies(asyncio.Protocol):
+class Replies(Complaints, asyncio.Protocol):
     """The upstream's side of a session. Handlers look at `_buffer[start:stop]`, the frame."""
 
-    __slots__ = (
-        "_between", "_buffer", "_index", "_kept", "_ledger", "_names", "_now", "_out", "_reader",
-        "_result", "_session",
-    )  # fmt: skip
+    __slots__ = ("_between", "_reader")
 
     def __init__(self, session: Session) -> None:
-        self._session = session
-        self._ledger = session.ledger
-        self._names = session.names
-        self._result = Results(session)
+        super().__init__(session)
         self._reader = FrameReader(UPSTREAM_RULES)
-        self._buffer = b""
-        self._out: list[bytes] = []
-        self._kept = 0  # where the bytes begin that are neither forwarded nor left out yet
-        self._now = 0.0
         self._between = True  # no frame and no result is under way
-        self._index = 0  # which statement of a Query is being answered
 
     def data_received(self, data: bytes) -> None:
         session = self._session
@@ -112,27 +97,10 @@ class Replies(asyncio.Protocol):
         self._buffer = b""
         self._between = self._index == 0 and self._result.clear and self._reader.clear
 
-    def _send(self, stop: int) -> None:
-        out, client = self._out, self._session.client
-        if out:
-            out.append(self._buffer[self._kept : stop])
-            client.write(b"".join(out))
-            out.clear()
-        elif stop > self._kept:
-            # A slice that is the whole is the same object: nothing is copied.
-            client.write(self._buffer[self._kept : stop])
-
-    def _replace(self, start: int, stop: int, *instead: bytes) -> None:
-        """These bytes are not forwarded; what stands before them is."""
-        if start > self._kept:
-            self._out.append(self._buffer[self._kept : start])
-        self._out.extend(instead)
-        self._kept = stop
-
     @property
     def mid_frame(self) -> bool:
         """The client has got the beginning of a frame whose rest is still to come."""
-        return self._reader.passing and not self._result.dropping
+        return self._reader.passing and not (self._result.dropping or self._writing.open)
 
     # Rows and completions.
 
@@ -141,6 +109,12 @@ class Replies(asyncio.Protocol):
         result.take_up(entry)
         more = count or 1
         plan, target = self._running(entry)
+        statement = entry[2]
+        if statement is not None and statement.writes and plan is not None:
+            if self._writing.takes(entry, plan, self._buffer[start:stop], count):
+                return self._replace(start, stop)
+            if self._session.steps is not None:
+                self._replace(start, start, *self._session.steps.released())
         if plan is not None and plan.shown is not None:
             result.hold(self._buffer[start:stop], plan.shown)
             return self._replace(start, stop)
@@ -157,68 +131,86 @@ class Replies(asyncio.Protocol):
         result.truncated = True
         self._replace(cut, stop)
 
-    def _running(self, entry: Entry[Statement]) -> tuple[Plan | None, Statement | None]:
-        """The plan whose result this is, and what it reads from when that has a name."""
-        kind, _, statement, _, _ = entry
-        if kind == EXECUTE:
-            return (None, None) if statement is None else (statement.plan, statement.target)
-        if kind != QUERY or statement is None:
-            raise OutOfStep
-        plan, targets = self._plan(statement), statement.targets
-        return plan, targets[self._index] if targets else None
-
-    def _plan(self, statement: Statement) -> Plan | None:
-        """The plan of the Query's statement now being answered."""
-        plans = statement.plans
-        if self._index < len(plans):
-            return plans[self._index]
-        if statement.allow.mode == "enforce":
-            raise OutOfStep
-        return plans[-1] if plans else None
-
     def _more(self, start: int, stop: int, count: int) -> None:
-        if self._result.dropping:
+        if self._writing.open:
+            self._writing.more(self._buffer[start:stop], count)
+            self._replace(start, stop)
+        elif self._result.dropping:
             self._result.hold(self._buffer[start:stop])
             self._replace(start, stop)
         else:
             self._result.size += stop - start
 
     def _complete(self, start: int, stop: int, count: int) -> None:
-        entry, result = self._ledger.owed[0], self._result
+        entry, whole = self._ledger.owed[0], self._buffer[start:stop]
+        kind, _, statement, _, _ = entry
+        if kind != EXECUTE and (kind != QUERY or statement is None):
+            raise OutOfStep
+        self._result.take_up(entry)
+        if statement is not None and statement.writes:
+            self._replace(start, stop, *self._written(entry, whole))
+            return
+        said = self._settled(entry, whole)
+        if said != [whole]:
+            self._replace(start, stop, *said)
+
+    def _written(self, entry: Entry[Statement], whole: bytes) -> list[bytes]:
+        """The same when the text writes: what the client is told, which may be nothing yet."""
+        plan, steps = self._running(entry)[0], self._session.steps
+        said = steps.released() if steps is not None else []
+        if plan is not None and plan.write is not None:
+            ended = self._writing.completed(entry, plan, plan.write, whole)
+            if ended is None:
+                return []
+            said, whole = [*said, *ended[0]], ended[1]
+            if whole is SUSPENDED:
+                self._ledger.owed.popleft()
+                self._result.suspend(entry[1], entry[2], entry[3])
+                return [*said, whole]
+        if steps is None:
+            return [*said, *self._settled(entry, whole)]
+        if steps.ends_with(self._index):
+            steps.finish(whole)
+            return said
+        said += self._settled(entry, whole)
+        steps.send(self._index)
+        return said
+
+    def _settled(self, entry: Entry[Statement], whole: bytes) -> list[bytes]:
+        """A statement is complete: it is recorded, and this is what the client is told."""
         kind, _, statement, arrival, _ = entry
-        result.take_up(entry)
-        index = 0
+        result, index = self._result, self._index
         if kind == EXECUTE:
             self._ledger.owed.popleft()
-            plan = statement.plan if statement is not None else None
-        elif kind == QUERY and statement is not None:
-            plan = self._plan(statement)
-            index = self._index
-            self._index += 1
+            index, plan = 0, statement.plan if statement is not None else None
         else:
-            raise OutOfStep
-        affected = None
-        if result.holding:
-            self._replace(start, start, *result.released())
-        if self._buffer[start + _BODY] in _COUNTING_INITIALS:
-            affected = result.copied_all(_affected(self._buffer[start + _BODY : stop - 1]))
+            plan = self._plan(statement) if statement is not None else None
+            self._index += 1
+        tag = whole[_BODY:-1]
+        said = result.released() if result.holding else []
+        if tag[:1] in _COUNTING_INITIALS and result.affected is None:
+            result.affected = result.copied_all(rows_affected(tag))
         if result.truncated:
-            self._correct(start, stop, plan)
+            said += self._corrected(tag, plan)
+        else:
+            said.append(whole)
         if self._ledger.phase is Phase.COPY_IN:
             self._ledger.phase = Phase.READY
         if plan is not None and plan.naming is not None and statement is not None:
-            said = naming.settle(self._session, plan.naming, statement, index, result)
-            if said:
-                self._replace(start, start, said)
-        result.end(statement, plan, arrival, self._now, affected=affected)
+            told = naming.settle(self._session, plan.naming, statement, index, result)
+            if told:
+                said.insert(0, told)
+        if plan is not None and self._session.writes.open:
+            self._session.writes.completed(plan, tag)
+        result.end(statement, plan, arrival, self._now)
         if plan is not None and plan.change is not None:
-            self._session.acting.complete(plan.change, self._buffer[start + _BODY : stop - 1])
+            self._session.acting.complete(plan.change, tag)
         if plan is not None and plan.forget is not None:
             self._forget(plan.forget.what, plan.forget.name)
+        return said
 
-    def _correct(self, start: int, stop: int, plan: Plan | None) -> None:
+    def _corrected(self, tag: bytes, plan: Plan | None) -> list[bytes]:
         """Rows were left out: the tag must not count them, and the client is told."""
-        tag = self._buffer[start + _BODY : stop - 1]
         verb, _, number = tag.rpartition(b" ")
         if verb in _RETURNING:
             tag = b"%b %d" % (verb, int(number) - self._result.swallowed)
@@ -227,7 +219,7 @@ class Replies(asyncio.Protocol):
             notice = answers.cap_notice(rows, b"rows")
         else:
             notice = answers.cap_notice(plan.most_bytes, b"bytes")
-        self._replace(start, stop, notice, CommandComplete(tag).encode())
+        return [notice, CommandComplete(tag).encode()]
 
     def _forget(self, what: str, name: str | None) -> None:
         key = None if name is None else key_of(name)
@@ -253,15 +245,28 @@ class Replies(asyncio.Protocol):
 
     # The extended protocol's confirmations.
 
+    def _left_out(self, start: int) -> bool:
+        """Whether it confirms a step of a Query, which its client does not know of."""
+        if self._session.steps is None:
+            return False
+        self._replace(start, start + _BODY)
+        return True
+
     def _parsed(self, start: int, stop: int, count: int) -> None:
+        if self._left_out(start):
+            return
         _, name, statement, _, _ = self._ledger.take(PARSE)
         if statement is not None:
             self._names.parse_settled(name, statement)
 
     def _bound(self, start: int, stop: int, count: int) -> None:
+        if self._left_out(start):
+            return
         self._result.portal_gone(self._ledger.take(BIND)[1], self._now)
 
     def _closed(self, start: int, stop: int, count: int) -> None:
+        if self._left_out(start):
+            return
         target = self._ledger.take(CLOSE)[1]
         self._names.close_settled(target)
         if target[:1] == b"P":
@@ -272,20 +277,30 @@ class Replies(asyncio.Protocol):
             raise OutOfStep
 
     def _columns(self, start: int, stop: int, count: int) -> None:
-        kind = self._ledger.owed[0][0]
+        kind, _, statement, _, _ = self._ledger.owed[0]
         if kind in _DESCRIBES:
             self._ledger.owed.popleft()
         elif kind != QUERY:
             raise OutOfStep
         if self._session.enforcing:
-            self._replace(start, stop, hygiene.clean_columns(self._buffer[start:stop]))
+            whole = hygiene.clean_columns(self._buffer[start:stop])
+            if statement is not None and statement.writes:
+                plan = self._plan(statement) if kind == QUERY else statement.plan
+                whole = self._writing.columns(kind, plan, whole)
+            self._replace(start, stop, whole)
 
     def _no_data(self, start: int, stop: int, count: int) -> None:
+        if self._left_out(start):
+            return
         if self._ledger.owed.popleft()[0] not in _DESCRIBES:
             raise OutOfStep
 
     def _ready(self, start: int, stop: int, count: int) -> None:
-        owed = self._ledger.owed
+        owed, steps = self._ledger.owed, self._session.steps
+        if steps is not None:
+            self._session.steps = None
+            if steps.last:
+                self._replace(start, start, *self._settled(owed[0], steps.last))
         kind = owed.popleft()[0]
         if kind in (QUERY, REFUSED_QUERY):
             self._index = 0
@@ -299,50 +314,9 @@ class Replies(asyncio.Protocol):
             self._result.portal_gone(None, self._now)
             if not owed:
                 self._names.transaction_ended()
+        self._session.writes.ready(status == _IDLE)
 
-    # Errors and notices.
-
-    def _error(self, start: int, stop: int, count: int) -> None:
-        fields = hygiene.read_fields(self._buffer[start + _BODY : stop])
-        self._session.acting.fail()
-        head, dropped = self._ledger.failed()
-        if head is not None:
-            self._names.failed(head, dropped, self._ledger.owed)
-        ours = head is not None and head[0] in _OURS
-        if fields.get("V", fields.get("S")) in _FATAL:
-            self._session.fatal_told()
-        elif head is not None and ours:
-            self._replace(start, stop, head[4])
-            return
-        sqlstate = fields.get("C", b"").decode("ascii", "replace")
-        plan = self._failed_plan(head)
-        hint = plan.hints.get(sqlstate, "") if plan is not None else ""
-        if sqlstate == _CANCELED and head is not None:
-            hint = self._session.time_hint(head[3], self._now)
-        if head is not None and not ours:
-            outcome = "cancelled" if sqlstate == _CANCELED else "failed"
-            self._result.take_up(head)
-            self._result.end(head[2], plan, head[3], self._now, outcome, sqlstate, hint)
-            if head[0] == QUERY and head[2] is not None:
-                self._index = len(head[2].allow.statements)  # the rest of the text does not run
-        if self._session.enforcing:
-            sent, text = _sent(head, plan)
-            self._replace(start, stop, answers.upstream_error(fields, sent, text, hint))
-
-    def _failed_plan(self, head: Entry[Statement] | None) -> Plan | None:
-        if head is None:
-            return None
-        kind, _, statement, _, _ = head
-        if kind == SYNC:
-            return Plan(b"", _SYNC_FACTS)  # what failed is the implicit commit
-        if statement is None:
-            return None
-        return self._plan(statement) if kind == QUERY and statement.plan else statement.plan
-
-    def _notice(self, start: int, stop: int, count: int) -> None:
-        if self._session.enforcing:
-            fields = hygiene.read_fields(self._buffer[start + _BODY : stop])
-            self._replace(start, stop, hygiene.clean_fields(b"N", fields))
+    # Settings and notifications.
 
     def _parameter(self, start: int, stop: int, count: int) -> None:
         status = ParameterStatus.decode(self._buffer[start + _BODY : stop])
@@ -357,9 +331,11 @@ class Replies(asyncio.Protocol):
     # COPY.
 
     def _copy_in(self, start: int, stop: int, count: int) -> None:
-        self._running(self._ledger.owed[0])
-        if self._session.enforcing:
+        plan, _ = self._running(self._ledger.owed[0])
+        copies = plan is not None and plan.write is not None and plan.write.copies_in
+        if self._session.enforcing and not copies:
             raise OutOfStep  # nothing that is allowed asks for it
+        self._session.taken = 0
         self._ledger.phase = Phase.COPY_IN
 
     def _copy_out(self, start: int, stop: int, count: int) -> None:
@@ -402,25 +378,6 @@ class Replies(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._session.upstream_lost()
-
-
-def _sent(head: Entry[Statement] | None, plan: Plan | None) -> tuple[answers.Sent | None, bytes]:
-    """The statements an error may point into, and the client's text they were made of; None when
-    it may be in the text of a PREPARE."""
-    if head is None or head[2] is None:
-        return (), b""
-    if head[2].by_sql or (plan is not None and plan.naming and plan.naming.what == "execute"):
-        return None, b""
-    plans = head[2].allow.statements
-    return [(plan.sql, plan.written) for plan in plans], head[2].text
-
-
-def _affected(tag: bytes) -> int | None:
-    """The count in a tag like "INSERT 0 3" or "UPDATE 3"; None when it counts nothing."""
-    words = tag.split(b" ")
-    if len(words) > 1 and words[0] in _COUNTING and words[-1].isdigit():
-        return int(words[-1])
-    return None
 
 
 Handler = Callable[[Replies, int, int, int], None]

@@ -17,10 +17,13 @@ from policies import reasons
 from policies.decision import Allow, Deny, Facts
 from proxy.net import answers, naming, round_trips
 from proxy.net.metering import check_query, check_run
+from proxy.net.refusals import GO, HOLD, HOLD_AFTER, STOP, Refusals
 from proxy.net.session import MOST_OWED, Session, complain
 from proxy.net.standing import USABLE, check_parse, check_portal, check_statement, parse_problem
 from proxy.net.statement import Statement
-from proxy.net.upstream import FLUSH, NO_TYPES, REFUSED_NAME, OwnStatement
+from proxy.net.steps import Steps
+from proxy.net.upstream import FLUSH, REFUSED_NAME
+from proxy.net.writing import any_held, bind_frame, execute_frame, has_hidden_column
 from proxy.wire.frames import Frame, FrameError, FrameReader, client_rules
 from proxy.wire.ledger import (
     BIND,
@@ -30,51 +33,35 @@ from proxy.wire.ledger import (
     EXECUTE,
     PARSE,
     QUERY,
-    REFUSED,
-    REFUSED_QUERY,
     SYNC,
-    Arrival,
 )
 from proxy.wire.messages import CopyFail
 from proxy.wire.names import NAME_BYTES
 from proxy.wire.phases import LEGAL, Phase, Verdict
-
-# What a handler answers: go on, wait with this message, wait after it, or stop reading for good.
-GO: Final = 0
-HOLD: Final = 1
-HOLD_AFTER: Final = 2
-STOP: Final = 3
 
 _BODY: Final = 5  # where a frame's body begins
 _STATEMENT_KIND: Final = ord("S")
 _PORTAL_KIND: Final = ord("P")
 
 
-class Requests(asyncio.Protocol):
+class Requests(Refusals, asyncio.Protocol):
     """The client's side of a session.
 
     Handlers look at `_buffer[start:stop]`, the frame; `count` is 0 for the first piece of a frame
     too long to be held. They answer GO, HOLD, HOLD_AFTER or STOP.
     """
 
-    __slots__ = (
-        "_arrival", "_between", "_buffer", "_decided", "_dropping", "_from", "_held", "_ledger",
-        "_longest", "_names", "_reader", "_session",
-    )  # fmt: skip
+    __slots__ = ("_after", "_between", "_decided", "_ended", "_held", "_longest", "_reader")
 
     def __init__(self, session: Session, max_statement_bytes: int) -> None:
-        self._session = session
-        self._ledger = session.ledger
-        self._names = session.names
+        super().__init__(session)
         self._reader = FrameReader(client_rules(max_statement_bytes))
         self._decided: round_trips.Decided | None = None  # of what comes next
         self._longest = max_statement_bytes
         self._held: deque[tuple[bytes, list[Frame]]] = deque()
         self._between = True  # no frame is under way and none is held
-        self._buffer = b""
-        self._arrival: Arrival = (0.0, 0.0)
-        self._from = 0  # where the bytes begin that are neither sent nor dropped yet
-        self._dropping = False  # the rest of a frame that comes in pieces is dropped
+        self._after = b""  # what goes up when the frame that is halfway there is whole
+        self._ended = False  # the client closed its side while messages of it were held
 
     def data_received(self, data: bytes) -> None:
         session = self._session
@@ -108,6 +95,8 @@ class Requests(asyncio.Protocol):
                 session.take_snapshot()
             self._act(*self._held.popleft())
         self._between = self._reader.clear and not self._held
+        if self._ended and not session.waiting:
+            self.eof_received()
 
     def _act(self, buffer: bytes, frames: list[Frame]) -> None:
         session, ledger = self._session, self._ledger
@@ -152,14 +141,6 @@ class Requests(asyncio.Protocol):
         self._session.stop_client("waiting")
         self._held.appendleft((self._buffer, frames))
 
-    def _cut(self, start: int, stop: int, count: int) -> None:
-        """This frame is not forwarded as it is; what stands before it is."""
-        if start > self._from:
-            self._session.upstream.forward(self._buffer, self._from, start)
-        self._from = stop
-        if not count:
-            self._dropping = True
-
     def _act_by_phase(self, frame: Frame) -> int:
         tag, start, stop, count = frame
         verdict = LEGAL[self._ledger.phase][tag]
@@ -188,7 +169,7 @@ class Requests(asyncio.Protocol):
             return self._refuse_query(start, stop, count, answer)
         text = self._buffer[start + _BODY : stop - 1]
         found, seconds, cached = self._decide(text)
-        if isinstance(found, Allow) and found.named and self._ledger.owed:
+        if isinstance(found, Allow) and self._ledger.owed and _is_alone(session, found):
             return HOLD
         decision = check_query(session, found) if session.metered else found
         if decision is None:
@@ -202,8 +183,11 @@ class Requests(asyncio.Protocol):
             if refusal is not None:
                 return self._refuse_query(start, stop, count, refusal)
         self._cut(start, stop, count)
-        session.upstream.query(decision)
         self._names.query_sent()
+        if statement.writes and any_held(session, statement.plans):
+            Steps(session, statement, self._arrival).begin()
+            return HOLD_AFTER
+        session.upstream.query(decision)
         self._ledger.sync_sent((QUERY, b"", statement, self._arrival, b""))
         return HOLD_AFTER if statement.holds or session.unsettled else GO
 
@@ -265,6 +249,12 @@ class Requests(asyncio.Protocol):
         if self._session.metered and (answer := check_run(self._session, statement, self._arrival)):
             return self._refuse(start, stop, count, answer)
         portal = buffer[start + _BODY : middle][:NAME_BYTES]
+        if statement is not None and statement.writes:
+            if count:
+                self._instead(start, stop, bind_frame(statement, buffer[start:stop]))
+            elif has_hidden_column(statement):
+                answer = self._session.too_long(self._arrival)
+                return self._refuse(start, stop, count, answer)
         if statement is not None:
             self._names.bind_sent(portal, statement, ledger.group)
         ledger.owed.append((BIND, portal, statement, self._arrival, b""))
@@ -286,6 +276,12 @@ class Requests(asyncio.Protocol):
             if not isinstance(run, Statement):
                 return self._not_usable(run, start, stop, count)
             statement = run
+        if statement is not None and statement.writes:
+            frame, held = execute_frame(self._session, statement, self._buffer[start:stop])
+            self._instead(start, stop, frame)
+            ledger.owed.append((EXECUTE, name, statement, self._arrival, held))
+            wait = held or self._session.acting.holds(statement)
+            return HOLD_AFTER if wait else GO
         ledger.owed.append((EXECUTE, name, statement, self._arrival, b""))
         return HOLD_AFTER if statement and self._session.acting.holds(statement) else GO
 
@@ -346,57 +342,32 @@ class Requests(asyncio.Protocol):
         if self._dropping:
             self._cut(start, stop, count)
             self._dropping = not count
+        elif self._ledger.phase is Phase.COPY_IN:
+            self._session.taken += stop - start
+        elif count and self._after:
+            self._instead(stop, stop, self._after)
+            self._after = b""
         return GO
+
+    def hold_back(self, frames: bytes) -> bool:
+        """Whether a frame has gone up in part; then these go up behind it."""
+        if self._reader.passing and not self._dropping and not self._held:
+            self._after = frames
+            return True
+        return False
 
     def _ignored(self, start: int, stop: int, count: int) -> int:
         self._cut(start, stop, count)
         return GO
 
     def _copy_data(self, start: int, stop: int, count: int) -> int:
+        self._session.taken += stop - start
         return GO
 
     def _end_copy(self, start: int, stop: int, count: int) -> int:
         """What follows is judged when it is known how the COPY ended."""
         self._ledger.phase = Phase.READY
         return HOLD_AFTER
-
-    # Refusals.
-
-    def _not_usable(self, step: int | bytes, start: int, stop: int, count: int) -> int:
-        return HOLD if isinstance(step, int) else self._refuse(start, stop, count, step)
-
-    def _refuse(
-        self, start: int, stop: int, count: int, answer: bytes, name: bytes = REFUSED_NAME
-    ) -> int:
-        """In place of an extended message: what the upstream will refuse, `answer` to the client.
-
-        A Parse keeps its name, as PostgreSQL drops the unnamed statement when its Parse fails.
-        What follows up to the Sync is dropped here: the upstream would ignore it.
-        """
-        self._cut(start, stop, count)
-        self._session.upstream.parse(name, OwnStatement.REFUSED, NO_TYPES)
-        self._ledger.owed.append((REFUSED, name, None, self._arrival, answer))
-        self._ledger.phase = Phase.SKIPPING
-        return GO
-
-    def _refuse_query(self, start: int, stop: int, count: int, answer: bytes) -> int:
-        """The same in place of a Query or FunctionCall."""
-        self._cut(start, stop, count)
-        self._session.upstream.query(OwnStatement.REFUSED)
-        self._names.query_sent()
-        self._ledger.sync_sent((REFUSED_QUERY, b"", None, self._arrival, answer))
-        return HOLD_AFTER if self._session.unsettled else GO
-
-    def _internal_error(self, tag: int, start: int, stop: int, count: int) -> int:
-        """A handler failed: the statement is refused, and nothing of it has gone out."""
-        answer = self._session.refused(self._session.internal_error(), self._arrival)
-        refuse = self._refuse_query if tag in b"QF" else self._refuse
-        return refuse(start, stop, count, answer)
-
-    def _nameless(self, start: int, stop: int, count: int) -> int:
-        """A body whose names cannot be read, refused as PostgreSQL refuses it."""
-        answer = self._session.violation("invalid string in message", self._arrival)
-        return self._refuse(start, stop, count, answer)
 
     def _unreadable(self, error: FrameError) -> None:
         """PostgreSQL names an unknown tag; a bad length it does not answer."""
@@ -414,11 +385,19 @@ class Requests(asyncio.Protocol):
         self._session.start_upstream()
 
     def eof_received(self) -> bool:
+        self._ended = self._session.waiting
+        if self._ended:
+            return True  # what is held is part of what was asked
         self._session.client_half_closed(self._reader.passing and not self._dropping)
         return True
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._session.client_lost()
+
+
+def _is_alone(session: Session, allow: Allow) -> bool:
+    """Whether it is judged, or sent in steps, when nothing else is under way."""
+    return allow.named or any_held(session, allow.statements)
 
 
 Handler = Callable[[Requests, int, int, int], int]

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from policies.decision import Plan, Shown
 from proxy.net.session import Session
 from proxy.net.statement import Statement
+from proxy.net.wrote import Wrote
 from proxy.wire.copies import CopiedRows
 from proxy.wire.frames import HEADER
 from proxy.wire.ledger import EXECUTE, Arrival, Entry
@@ -19,22 +20,27 @@ from proxy.wire.plans import HeldPlan
 
 @dataclass(frozen=True, slots=True)
 class Suspended:
-    """A portal's counts so far; `arrival` is its first Execute's."""
+    """A portal's counts so far; `arrival` is its first Execute's. Of a write, which has run
+    whole: `affected` rows, what the record says, and `rest`, rows still to be given."""
 
     statement: Statement | None
     arrival: Arrival
     rows: int
     size: int
     truncated: bool
+    affected: int | None
+    wrote: Wrote | None
+    rest: list[bytes]
 
 
 class Results:
     """One result at a time. `rows` and `size` (bytes) are what the client got, all steps included;
-    `swallowed` is how many rows were left out in this step."""
+    `swallowed` is how many rows were left out in this step. The rest is of a write: see Suspended.
+    """
 
     __slots__ = (
-        "_arrival", "_copy", "_plan", "_session", "_suspended", "rows", "size", "swallowed",
-        "truncated",
+        "_arrival", "_copy", "_plan", "_session", "_suspended", "affected", "rest", "rows", "size",
+        "swallowed", "truncated", "wrote",
     )  # fmt: skip
 
     def __init__(self, session: Session) -> None:
@@ -50,6 +56,9 @@ class Results:
         self._arrival = None
         self._copy: CopiedRows | None = None
         self._plan: HeldPlan | None = None
+        self.affected: int | None = None
+        self.wrote: Wrote | None = None
+        self.rest: list[bytes] = []
 
     @property
     def dropping(self) -> bool:
@@ -143,12 +152,14 @@ class Results:
             self.rows += before.rows
             self.size += before.size
             self.truncated = before.truncated
+            self.affected, self.wrote, self.rest = before.affected, before.wrote, before.rest
 
     def suspend(self, name: bytes, statement: Statement | None, arrival: Arrival) -> None:
         """The portal has more to give."""
         self._suspended[name] = Suspended(
-            statement, self._arrival or arrival, self.rows, self.size, self.truncated
-        )
+            statement, self._arrival or arrival, self.rows, self.size, self.truncated,
+            self.affected, self.wrote, self.rest,
+        )  # fmt: skip
         self.reset()
 
     def end(
@@ -160,12 +171,12 @@ class Results:
         outcome: str = "ok",
         sqlstate: str = "",
         hint: str = "",
-        affected: int | None = None,
+        code: str = "",
     ) -> None:
         """Record it; the next result begins."""
         self._session.ended(
             statement, plan, self._arrival or arrival, now, outcome, sqlstate, hint,
-            self.rows, self.size, affected, self.truncated,
+            self.rows, self.size, self.affected, self.truncated, code, self.wrote,
         )  # fmt: skip
         self.reset()
 
@@ -179,5 +190,6 @@ class Results:
                 plan = before.statement.plan if before.statement is not None else None
                 self._session.ended(
                     before.statement, plan, before.arrival, now, outcome,
-                    rows=before.rows, size=before.size, truncated=before.truncated,
+                    rows=before.rows, size=before.size, affected=before.affected,
+                    truncated=before.truncated, wrote=before.wrote,
                 )  # fmt: skip

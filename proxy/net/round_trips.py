@@ -91,7 +91,7 @@ def send(session: Session, data: bytes, longest: int) -> tuple[int, Decided | No
             arrival = (time(), perf_counter())
         if bind == position:
             statement = session.names.statements.get(name)
-            if statement is None or not statement.settled or _special(statement):
+            if statement is None or not statement.settled or statement.special:
                 break
             if statement.snapshot is not session.snapshot:
                 break
@@ -134,7 +134,7 @@ def _send_query(session: Session, data: bytes, longest: int) -> tuple[int, Decid
     if not isinstance(allow, Allow):
         return 0, decided
     statement = Statement(text, allow, session.snapshot, seconds, cached)
-    if _special(statement):
+    if statement.special:
         return 0, decided
     session.names.query_sent()
     session.ledger.sync_sent((QUERY, b"", statement, arrival, b""))
@@ -162,12 +162,7 @@ def _prepared(session: Session, text: bytes, types: bytes, decided: Decided) -> 
     if check_parse(session, decision, text, types) is not decision:
         return None
     statement = Statement(text, decision, session.snapshot, seconds, cached)
-    return None if _special(statement) else statement
-
-
-def _special(statement: Statement) -> bool:
-    """What comes before or after it may have to wait."""
-    return statement.may_copy or statement.asks
+    return None if statement.special else statement
 
 
 def receive(session: Session, data: bytes) -> int:
@@ -182,7 +177,7 @@ def receive(session: Session, data: bytes) -> int:
         kind, parts, statement, arrival, name = owed[0]
         if statement is None or (plan := statement.plan) is None or plan.forget is not None:
             break
-        if statement.asks:
+        if statement.special:
             break
         if kind == ROUND:
             confirmed = _PARSED_AND_BOUND if b"P" in parts else _BOUND
@@ -215,6 +210,8 @@ def receive(session: Session, data: bytes) -> int:
             session.names.parse_settled(name, statement)
         session.ended(statement, plan, arrival, now, rows=count, size=complete - rows)
         session.status = data[ready + _BODY]
+        if session.writes.open:
+            session.writes.ready(session.status == _IDLE)
         if session.status == _IDLE and not owed:
             session.names.transaction_ended()
         position = ready + _READY_SIZE

@@ -22,8 +22,11 @@ from policies.rules import Budget
 from policies.subject import Assumed, Subject
 from proxy.net import answers
 from proxy.net.acting import NOTHING, Acting
+from proxy.net.affected import Totals, totals_of
 from proxy.net.statement import Statement, Versioned, decision_of
+from proxy.net.unsettled import Unsettled
 from proxy.net.upstream import TERMINATE, Upstream
+from proxy.net.wrote import Wrote
 from proxy.oplog.operation import Observer, Operation, Origin
 from proxy.wire.ledger import Arrival, Ledger
 from proxy.wire.names import Names
@@ -32,6 +35,7 @@ from proxy.wire.phases import Phase
 if TYPE_CHECKING:
     from proxy.net.replies import Replies
     from proxy.net.requests import Requests
+    from proxy.net.steps import Steps
 
 log = logging.getLogger(__name__)
 
@@ -101,6 +105,9 @@ class Session:
         self.pid = 0  # the upstream's, which the client sees
         self.requests: Requests | None = None
         self.replies: Replies | None = None
+        self.steps: Steps | None = None  # of the Query under way, when it goes up in steps
+        self.writes = Unsettled(self._tell)
+        self.taken = 0  # bytes of COPY data from the client
         self._upstream_transport = upstream
         self._on_end = on_end
         self._fatal_told = False
@@ -118,6 +125,7 @@ class Session:
         self.metered = False  # statements are counted, or have a price
         self.time_limit: float | None = None  # seconds per statement
         self.time_rule = ""
+        self.totals: Totals | None = None  # of all that transaction and session write
         self.take_snapshot()
         gauges.upstream_opened()
 
@@ -137,12 +145,13 @@ class Session:
         self.enforcing = login is None or self.engine.mode(login) == "enforce"
         if self.enforcing and not enforced:
             self.names.distrust()
-        self.metered, self.time_limit = False, None
+        self.metered, self.time_limit, self.totals = False, None, None
         if login is None:
             return
         if self.enforcing:
             budget = self.engine.budget(login)
             self.metered = budget.priced or bool(budget.rate)
+            self.totals = totals_of(budget)
             self.time_limit, self.time_rule = budget.time_ms / 1000, budget.rule("time")
         if login != self.origin.subject:
             self.origin = replace(self.origin, subject=login)
@@ -239,6 +248,8 @@ class Session:
         size: int = 0,
         affected: int | None = None,
         truncated: bool = False,
+        code: str = "",
+        wrote: Wrote | None = None,
     ) -> None:
         """Records a statement that ran. `now`: monotonic seconds."""
         started, clock = arrival
@@ -256,17 +267,27 @@ class Session:
         if begun < self.last_done:
             begun = self.last_done
         self.last_done = now
-        self.record(
-            Operation(
-                self.acting.origin(self.snapshot if statement is None else statement.snapshot),
-                UNKNOWN if plan is None else plan.facts, decision, version,
-                started, mode, outcome, sqlstate, "", hint, rows, affected, size, truncated,
-                spent, now - begun, now - clock, "hit" if cached else "miss",
-                "" if plan is None else self.acting.reason(plan),
-            )
+        operation = Operation(
+            self.acting.origin(self.snapshot if statement is None else statement.snapshot),
+            UNKNOWN if plan is None else plan.facts, decision, version,
+            started, mode, outcome, sqlstate, code, hint, rows, affected, size, truncated,
+            spent, now - begun, now - clock, "hit" if cached else "miss",
+            "" if plan is None else self.acting.reason(plan),
         )  # fmt: skip
+        if wrote is not None:
+            wrote.tell(operation)
+            self.writes.keep(operation, outcome == "ok")
+        else:
+            self.record(operation)
 
     def record(self, operation: Operation) -> None:
+        """Tells it, behind those that wait for the end of their group."""
+        if self.writes.open:
+            self.writes.keep(operation, False)
+        else:
+            self._tell(operation)
+
+    def _tell(self, operation: Operation) -> None:
         for observer in self.observers:
             try:
                 observer.record(operation)
@@ -315,6 +336,13 @@ class Session:
         answered = not self.ledger.owed or self.ledger.phase is Phase.COPY_IN
         if self.waiting and answered and not self.closed and self.requests is not None:
             self.requests.resume()
+
+    def end_group(self, end: bytes) -> None:
+        """A Sync of ours, or what ends with one, goes up once no frame of the client's is halfway
+        there."""
+        if self.requests is None or not self.requests.hold_back(end):
+            self.upstream.forward(end, 0, len(end))
+            self.upstream.flush()
 
     # Endings.
 
@@ -378,8 +406,10 @@ class Session:
             return
         self.closed = True
         now = perf_counter()
+        certain = not self.ledger.owed
         if self.replies is not None:
             self.replies.abandon(now)
+        self.writes.lost(certain)
         whole = self.replies is None or not self.replies.mid_frame
         if last_words and whole and not self.client.is_closing():
             self.client.write(last_words)

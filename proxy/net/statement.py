@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final, Protocol
 
-from policies.decision import Allow, Plan
+from policies.decision import Allow, Plan, Write
 from policies.own_settings import sets
 from proxy.wire.names import Named
 
@@ -32,13 +32,14 @@ class Statement(Named):
     its answer. `named`: it makes or uses names of SQL or settings of ours; `asks`: it does or it
     writes, so it is judged each time it runs; `by_sql`: SQL prepared it, and what runs is
     the query in it. One for each plan of a text that was judged, `made`: what goes by the name it
-    makes, `targets`: what it reads from. `spent`: bytes a cursor has given.
+    makes, `targets`: what it reads from. `spent`: bytes a cursor has given. `writes`: it has the
+    session see to what it writes. `special`: its messages do not take the shortcut.
     """
 
     __slots__ = (
         "_run", "allow", "asks", "by_sql", "cached", "cap", "decide_seconds", "decision", "holds",
-        "made", "may_copy", "most_bytes", "named", "plan", "plans", "snapshot", "spent", "targets",
-        "text",
+        "made", "may_copy", "most_bytes", "named", "plan", "plans", "snapshot", "special", "spent",
+        "targets", "text", "writes",
     )  # fmt: skip
 
     def __init__(
@@ -96,6 +97,8 @@ class Statement(Named):
         limit = plan.most_bytes if plan else None
         self.most_bytes = MOST_BYTES if limit is None else limit
         self.decision = decision_of(plan) if plan else "allow"
+        self.writes = self.allow.mode == "enforce" and any(each.write for each in plans)
+        self.special = self.may_copy or self.asks
 
     def again(self) -> Statement:
         """The same for one more run of a prepared statement, whose names are judged each time."""
@@ -132,6 +135,11 @@ class Statement(Named):
         )
         self._run = plan, found
         return found
+
+
+def is_unbounded(write: Write) -> bool:
+    """Whether the count must be judged before it is too late, or all of its rows are needed."""
+    return write.images or write.bound is None or write.bound > write.most
 
 
 def decision_of(plan: Plan) -> str:

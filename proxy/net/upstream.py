@@ -41,6 +41,15 @@ class OwnStatement(Enum):
     REFUSED = b"querywarden refused this statement"
 
 
+NO_TYPES: Final = _TYPES(0)
+_RUN: Final = b"".join(
+    message.encode()
+    for message in (
+        messages.Bind(b"", b""), messages.Describe(b"P"), messages.Execute(), messages.Flush(),
+    )
+)  # fmt: skip
+
+
 class Upstream:
     """Collects what goes out and writes it at once.
 
@@ -68,6 +77,12 @@ class Upstream:
         size = len(name) + len(text) + 6 + len(types)
         self._out.append(b"P" + _LENGTH(size) + name + b"\0" + text + b"\0" + types)
 
+    def step(self, statement: Allow, index: int) -> None:
+        """One statement of it, prepared and run under the unnamed names, and its answer wanted."""
+        text = statement.statements[index].sql
+        size = len(text) + 6 + len(NO_TYPES)
+        self._out += (b"P", _LENGTH(size), b"\0", text, b"\0", NO_TYPES, _RUN)
+
     def forward(self, buffer: bytes, start: int, stop: int) -> None:
         """Frames as the client sent them; the caller vouches that none carries a text."""
         self._out.append(buffer[start:stop])
@@ -81,9 +96,6 @@ class Upstream:
     def pass_on(self, buffer: bytes) -> None:
         """`forward` of a whole read and `flush` in one."""
         self._transport.write(buffer)
-
-
-NO_TYPES: Final = _TYPES(0)
 
 
 class UpstreamError(Exception):

@@ -1,4 +1,5 @@
-"""Replies: rows counted (proxy/net/results.py) and capped, telling fields removed, COPY."""
+"""Replies (proxy/net/passing.py): rows counted (proxy/net/results.py) and capped, telling fields
+removed (proxy/net/complaints.py), COPY."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Client messages: what goes up for each, what is refused, and what the client is told."""
+"""Client messages: what goes up for each, what is refused (proxy/net/refusals.py), and what the
+client is told."""
 
 from __future__ import annotations
 

@@ -1,0 +1,45 @@
+"""What the record of a write says beside counts and times. Knows plans and records only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from policies.decision import Write
+from proxy.oplog.images import Images
+from proxy.oplog.operation import InvariantChecked, Operation
+
+
+@dataclass(frozen=True, slots=True)
+class Wrote:
+    """`invariants`: those that were looked at; `images`: None unless they were asked for."""
+
+    write: Write
+    invariants: tuple[InvariantChecked, ...] = field(default=())
+    images: Images | None = None
+
+    def tell(self, operation: Operation) -> None:
+        """Put it into the record."""
+        operation.invariants_checked = self.invariants
+        if self.images is not None:
+            operation.before, operation.after = self.images.before, self.images.after
+            operation.images_truncated = self.images.truncated
+
+
+def went_well(write: Write, images: Images | None) -> Wrote:
+    """It ran, so each of its invariants held."""
+    held = tuple(InvariantChecked(name, by, "held") for name, by in write.invariants)
+    return Wrote(write, held, images)
+
+
+def broke(write: Write, name: str) -> Wrote:
+    """It was stopped by that invariant ("": by none); of the others nobody knows."""
+    known = dict(write.invariants)
+    if name:
+        known.setdefault(name, "constraint")
+    return Wrote(
+        write,
+        tuple(
+            InvariantChecked(each, by, "broken" if each == name else "unknown")
+            for each, by in known.items()
+        ),
+    )
