@@ -42,6 +42,7 @@ def problems(rules: RuleSet, catalog: Catalog) -> Iterator[tuple[str, str]]:
                 field = f"capabilities.{name}"
                 yield from _target(field, entity, relations[entity])
                 yield from _columns(field, capability, entity, rules, relations[entity])
+                yield from _pointers(field, capability, entity, rules, catalog)
                 yield from _rows(field, capability, entity, rules, relations[entity])
                 yield from _nameless(field, capability, entity, rules, catalog)
 
@@ -131,6 +132,29 @@ def _columns(
                 yield at, f'"{column}" is denied by {denied}; remove it, or list it in the entity'
             elif verb == "update" and column in primary:
                 yield at, f'"{column}" is part of the primary key: a row keeps its key; remove it'
+
+
+def _pointers(
+    field: str, capability: Capability, name: str, rules: RuleSet, catalog: Catalog
+) -> Iterator[tuple[str, str]]:
+    """Foreign keys that may be written point at entities: what cannot be seen cannot be named."""
+    tables, relation = rules.entity_tables(), _relations(rules, catalog)[name]
+    hidden: dict[int, str] = {}
+    for constraint in relation.constraints:
+        target = catalog.by_oid.get(constraint.references)
+        if constraint.kind == "f" and (
+            target is None or (target.schema, target.name) not in tables
+        ):
+            hidden |= dict.fromkeys(constraint.columns, target.name if target else "a table")
+    numbers = {column.name: column.number for column in relation.columns}
+    for verb in ("insert", "update"):
+        rule = getattr(capability, verb).get(name)
+        for index, column in enumerate(rule.columns if rule is not None else ()):
+            where = hidden.get(numbers.get(column, 0))
+            if where is not None:
+                message = f'"{column}" points at rows of {where}, which is no entity'
+                way = "add it to the entities, or remove the column here"
+                yield f"{field}.{verb}.{name}.columns[{index}]", f"{message}; {way}"
 
 
 def _rows(

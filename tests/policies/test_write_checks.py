@@ -206,6 +206,20 @@ def test_tables_with_rules_are_not_written() -> None:
     assert said(rules("", ""), catalog(rewritten=True), error=True) == []
 
 
+def test_what_points_at_no_entity_is_not_written() -> None:
+    others = replace(ORDERS, oid=20005, name="others")
+    points = Constraint(15, "points", "f", (4,), 20005, (1,))
+    (found,) = said(rules("", UPDATE), catalog(others, constraints=(points,)), error=True)
+    assert found == (
+        'capabilities.c.update.orders.columns[0]: "status" points at rows of others, which is no'
+        " entity; add it to the entities, or remove the column here"
+    )
+    own = replace(points, references=20000)
+    assert said(rules("", UPDATE), catalog(constraints=(own,)), error=True) == []
+    elsewhere = "update: {orders: {columns: [email]}}"
+    assert said(rules("", elsewhere), catalog(others, constraints=(points,)), error=True) == []
+
+
 def test_without_a_key_no_row_can_be_named() -> None:
     keyless = catalog(primary_key=(), indexes=())
     assert said(rules("", f"{UPDATE}, delete: {{orders: {{}}}}"), keyless, error=True) == [
