@@ -5,7 +5,7 @@
 
 Without a list the values go to the visible columns, in the order of the table. What the client says
 for tenant and owner is kept when it is the subject's own, refused when it plainly is another's,
-compared when the statement runs if that cannot be told before, and replaced if it is computed.
+compared when the statement runs if that cannot be told before.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Tenant and owner of a row that is written: the subject's own, whatever the client says.
 
-    DEFAULT, (SELECT ...)   ->   CAST('7' AS integer)
-    $1, column              ->   CASE WHEN ($1) = CAST('7' AS integer) THEN CAST('7' AS integer)
-                                 ELSE <fail> END
+    DEFAULT          ->   CAST('7' AS integer)
+    $1, max(column)  ->   CASE WHEN ($1) = CAST('7' AS integer) THEN CAST('7' AS integer)
+                          ELSE <fail> END
 
 Its own 7 or '7' stays, and 8 or NULL is refused when the statement is decided.
 """
@@ -59,13 +59,7 @@ def fate(own: Own, value: Node) -> Fate:
     """What becomes of the client's value for tenant or owner. Raises Refusal."""
     if "SetToDefault" in value:
         return "replaced"
-    if "A_Const" in value:
-        return _of_constant(own, value["A_Const"])
-    if any(key == "ParamRef" for key, _ in grammar.walk(value)):
-        return "compared"
-    while "TypeCast" in value:
-        value = value["TypeCast"]["arg"]
-    return "compared" if "A_Const" in value or "ColumnRef" in value else "replaced"
+    return _of_constant(own, value["A_Const"]) if "A_Const" in value else "compared"
 
 
 def _of_constant(own: Own, constant: Node) -> Fate:

@@ -28,9 +28,9 @@ INSERT INTO pairs (a, org, b) VALUES ($1, $2, 3), ($3, $4::int4, 5)
 INSERT INTO pairs (a, org, b) VALUES (1, 1.0, 3), (1, '1'::int4, 3)
 >> INSERT INTO "public"."pairs" (a, org, b) VALUES (1, CASE WHEN (1.0) = CAST('1' AS integer) THEN CAST('1' AS integer) ELSE CAST(pg_catalog.concat('querywarden:0') AS pg_catalog.int4) END, 3), (1, CASE WHEN ('1'::int4) = CAST('1' AS integer) THEN CAST('1' AS integer) ELSE CAST(pg_catalog.concat('querywarden:0') AS pg_catalog.int4) END, 3)
 
---# anything computed is replaced as wes
+--# so is anything computed as wes
 INSERT INTO pairs (a, org, b) VALUES (1, (SELECT max(n) FROM tags), lower('A')::int4)
->> INSERT INTO "public"."pairs" (a, org, b) VALUES (1, CAST('1' AS integer), pg_catalog.lower('A')::int4)
+>> INSERT INTO "public"."pairs" (a, org, b) VALUES (1, CASE WHEN ((SELECT pg_catalog.max(n) FROM (SELECT r."id", r."x", r."n" FROM "public"."tags" r) AS "tags")) = CAST('1' AS integer) THEN CAST('1' AS integer) ELSE CAST(pg_catalog.concat('querywarden:0') AS pg_catalog.int4) END, pg_catalog.lower('A')::int4)
 
 --# without a list: the visible columns as wes
 INSERT INTO pairs VALUES (1, 2)
@@ -110,9 +110,9 @@ INSERT INTO pairs (a, org, b) SELECT id, org, 2 AS two FROM jobs
 >> INSERT INTO "public"."pairs" (a, org, b) SELECT id, CASE WHEN (org) = CAST('1' AS integer) THEN CAST('1' AS integer) ELSE CAST(pg_catalog.concat('querywarden:0') AS pg_catalog.int4) END, 2 AS two FROM (SELECT r."id", r."org", r."who", r."title", (CASE WHEN r."mail" IS NULL THEN NULL WHEN pg_catalog.strpos(r."mail"::pg_catalog.text, '@') > 2 THEN pg_catalog.left(r."mail"::pg_catalog.text, 1) || '***@' || pg_catalog.split_part(r."mail"::pg_catalog.text, '@', -1) WHEN pg_catalog.strpos(r."mail"::pg_catalog.text, '@') > 0 THEN '***@' || pg_catalog.split_part(r."mail"::pg_catalog.text, '@', -1) ELSE '***' END)::text AS "mail", r."state", r."price", r."t_id", r."tag_id", r."parts", r."died", r."hidden_id" FROM "public"."jobs" r WHERE r."org" = '1' AND r."died" IS NULL AND (r.state <> 'draft'
 >> )) AS "jobs"
 
---# or replaced, if computed as wes
+--# computed values too as wes
 INSERT INTO pairs (a, org, b) SELECT id, org + 1 AS other, 2 FROM jobs ORDER BY other
->> INSERT INTO "public"."pairs" (a, org, b) SELECT id, CAST('1' AS integer) AS other, 2 FROM (SELECT r."id", r."org", r."who", r."title", (CASE WHEN r."mail" IS NULL THEN NULL WHEN pg_catalog.strpos(r."mail"::pg_catalog.text, '@') > 2 THEN pg_catalog.left(r."mail"::pg_catalog.text, 1) || '***@' || pg_catalog.split_part(r."mail"::pg_catalog.text, '@', -1) WHEN pg_catalog.strpos(r."mail"::pg_catalog.text, '@') > 0 THEN '***@' || pg_catalog.split_part(r."mail"::pg_catalog.text, '@', -1) ELSE '***' END)::text AS "mail", r."state", r."price", r."t_id", r."tag_id", r."parts", r."died", r."hidden_id" FROM "public"."jobs" r WHERE r."org" = '1' AND r."died" IS NULL AND (r.state <> 'draft'
+>> INSERT INTO "public"."pairs" (a, org, b) SELECT id, CASE WHEN (org + 1) = CAST('1' AS integer) THEN CAST('1' AS integer) ELSE CAST(pg_catalog.concat('querywarden:0') AS pg_catalog.int4) END AS other, 2 FROM (SELECT r."id", r."org", r."who", r."title", (CASE WHEN r."mail" IS NULL THEN NULL WHEN pg_catalog.strpos(r."mail"::pg_catalog.text, '@') > 2 THEN pg_catalog.left(r."mail"::pg_catalog.text, 1) || '***@' || pg_catalog.split_part(r."mail"::pg_catalog.text, '@', -1) WHEN pg_catalog.strpos(r."mail"::pg_catalog.text, '@') > 0 THEN '***@' || pg_catalog.split_part(r."mail"::pg_catalog.text, '@', -1) ELSE '***' END)::text AS "mail", r."state", r."price", r."t_id", r."tag_id", r."parts", r."died", r."hidden_id" FROM "public"."jobs" r WHERE r."org" = '1' AND r."died" IS NULL AND (r.state <> 'draft'
 >> )) AS "jobs" ORDER BY other
 
 --# each arm of it as wes
