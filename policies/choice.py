@@ -23,9 +23,11 @@ _READS = frozenset({"SelectStmt", "ExplainStmt", "DeclareCursorStmt", "PrepareSt
 def chosen(statement: Statement) -> str:
     """The capability chosen for a statement, "" for none. Raises Refusal (CAPABILITY_REQUIRED) for
     one the subject does not have."""
-    name = statement.said.get(CAPABILITY) or statement.subject.capability
-    if name and name not in statement.views.granted:
-        raise not_granted(name, statement.views.granted)
+    subject = statement.subject
+    name = statement.said.get(CAPABILITY) or subject.capability
+    granted = [subject.capability] if subject.bound else statement.views.granted
+    if name and (name not in granted or name not in statement.views.granted):
+        raise not_granted(name, granted)
     return name
 
 

@@ -34,6 +34,7 @@ from policies.own_settings import check_order, sets, sets_context
 from policies.places import JOINT, Written, tell
 from policies.reasons import INTERNAL_ERROR, SYNTAX_ERROR, Refusal
 from policies.rules import RuleSet
+from policies.scopes import nobody
 from policies.statement import Statement
 from policies.steps.admit import admit, too_complex
 from policies.steps.authorize import authorize
@@ -173,6 +174,13 @@ def _words(text: bytes, raws: Sequence[Raw]) -> list[Mapping[str, str]]:
     return [said(text[start:end]) for start, end in pairwise((0, *ends))][: len(raws)]
 
 
+def _whole(subject: Subject) -> Subject:
+    """The subject with every capability it may choose."""
+    if subject.bound or not subject.capability:
+        return subject
+    return replace(subject, capability="")
+
+
 def _plan(
     raw: Raw, facts: Facts, subject: Subject, snapshot: Snapshot, words: Mapping[str, str]
 ) -> Plan:
@@ -182,7 +190,7 @@ def _plan(
         kind=raw.kind,
         node=raw.node,
         subject=subject,
-        views=snapshot.views(replace(subject, capability="") if subject.capability else subject),
+        views=snapshot.views(_whole(subject)),
         catalog=snapshot.catalog,
         budget=snapshot.rules.budget(subject.roles),
         said=words,
@@ -211,6 +219,8 @@ def _plan(
 
 
 def _made(facts: Facts, statement: Statement) -> Plan:
+    if statement.subject.absent:
+        _check_absent(statement)
     return Plan(
         sql=statement.output,
         facts=_facts_after(facts, statement),
@@ -233,6 +243,13 @@ def _made(facts: Facts, statement: Statement) -> Plan:
 def _returns_rows(statement: Statement) -> bool:
     kinds = ("SelectStmt", "VariableShowStmt", "ExplainStmt")
     return statement.kind in kinds or "returningClause" in statement.node
+
+
+def _check_absent(statement: Statement) -> None:
+    """Who acts for nobody reads, calls and writes nothing of the rules'."""
+    entities = [use for use in statement.uses if use.view.capabilities]
+    if entities or statement.targets or statement.reading.calls:
+        raise nobody()
 
 
 def _naming_plan(facts: Facts, outer: Statement, inner: Statement, naming: Naming) -> Plan:

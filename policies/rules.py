@@ -53,6 +53,7 @@ class RuleSet(RulesFile):
                 user_id=entry.user_id,
                 roles=entry.roles,
                 attributes=tuple(sorted(entry.attributes.items())),
+                absent=entry.assume is not None,
             )
             for entry in self.subjects
         }

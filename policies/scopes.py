@@ -26,6 +26,16 @@ class EntityError(ValueError):
         self.field = field
 
 
+def nobody() -> Refusal:
+    """The refusal of a login that acts for others and does not say for whom."""
+    return Refusal(
+        TENANT_SCOPE_REQUIRED,
+        "your login acts for others, and nothing says for whom",
+        "begin the statement with /*querywarden_context='<signed context>'*/, or send before it:"
+        " SET querywarden.context = '<signed context>'",
+    )
+
+
 def own(column: str, inner: str = INNER) -> str:
     """A column of the relation, which is called `inner`."""
     return f"{inner}.{identifier(column)}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from policies import grammar, syscat
@@ -16,7 +16,7 @@ from policies.reasons import MODEL_NOT_ALLOWED, Refusal
 from policies.routines import Calls
 from policies.rules import RuleSet
 from policies.rules_models import Capability, Entity
-from policies.scopes import INNER, EntityError, conditions, own, predicate
+from policies.scopes import INNER, EntityError, conditions, nobody, own, predicate
 from policies.sight import Sight, sight
 from policies.sql import identifier
 from policies.subject import Subject
@@ -137,6 +137,10 @@ class Views:
         granted = rules.callable(subject.roles)
         self.calls = Calls(rules, catalog, granted, locks=bool(self.lockers))
         self.explainers, self.analyzers = rules.explainers(subject.roles)
+        self._absent = subject.absent
+        if subject.absent:
+            # What there is it may know, as a client that looks for types must: rows it gets none.
+            subject = replace(subject, tenant="", user_id="")
         self._catalog = catalog
         self._rules, self._subject, self._hash_key = rules, subject, hash_key
         self._called: dict[tuple[str, str], PolicyView] = {}
@@ -172,6 +176,8 @@ class Views:
         if relation.schema in syscat.SYSTEM_SCHEMAS:
             return self._system_view(relation, key, hidden if relation.kind == "r" else frozenset())
         found = self._by_table.get(key)
+        if self._absent and found is not None:
+            raise nobody()
         if isinstance(found, Refusal):
             raise found.with_traceback(None)
         return found

@@ -24,6 +24,7 @@ from policies.rules import RulesError, RuleSet
 from proxy.admin.http import AdminServer
 from proxy.auth import Userlist, UserlistError
 from proxy.config import ConfigError, Settings, variable
+from proxy.contexts import Contexts
 from proxy.engine import Engine
 from proxy.estimates import Estimates
 from proxy.introspect import CatalogError, read_catalog
@@ -91,6 +92,7 @@ class App:
         self._userlist = Userlist.load(settings.auth_file)
         catalog = await _read_aside(self._dsn)
         self.engine = Engine(self._snapshot(rules, catalog))
+        self.engine.contexts = Contexts(settings.context_keys(), settings.context_seconds)
         self._estimates = Estimates(self._dsn)
         self.engine.estimate_by(self._estimates)
         self._announce(rules, catalog)
@@ -254,6 +256,8 @@ class App:
         for finding in findings(rules, catalog):
             level = logging.ERROR if finding.error else logging.WARNING
             _log.log(level, "rules and database do not fit %s", finding)
+        if any(one.assume for one in rules.subjects) and not self.settings.context_keys():
+            _log.warning("logins act for others, and no key of signed contexts is configured")
         absent = [one.login for one in rules.subjects if one.login not in self._userlist]
         if absent:
             _log.warning("logins without a line in the auth file: %s", ", ".join(absent))

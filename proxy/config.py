@@ -16,8 +16,10 @@ from pydantic import AliasChoices, BeforeValidator, Field, SecretStr, Validation
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from policies.steps.admit import MAX_BYTES
+from proxy.contexts import Key, KeyProblem, public_key, secret_key
 
 PREFIX = "QUERYWARDEN_"
+NO_FLAG = frozenset({"hash_key", "context_key"})  # secrets: flags can be seen
 SHORTEST_KEY = 16  # characters; below that a digest of a small set of values can be guessed
 
 _MESSAGES = {
@@ -119,6 +121,20 @@ class Settings(BaseSettings):
     hash_key_file: Path | None = Field(
         default=None, description="A file that holds the key, instead of the variable."
     )
+    context_key: SecretStr | None = Field(
+        default=None,
+        description="Key of signed contexts, 32 characters or more (HS256). No flag: it is secret.",
+    )
+    context_key_file: Path | None = Field(
+        default=None, description="A file that holds it, instead of the variable."
+    )
+    context_public_key_file: Path | None = Field(
+        default=None,
+        description="Public key of signed contexts in PEM form: RSA, EC on P-256 or Ed25519.",
+    )
+    context_seconds: int = Field(
+        default=3600, ge=1, le=86_400, description="How long a signed context may hold at most."
+    )
 
     def key(self) -> bytes:
         """The key of hashed columns, b"" when there is none. Raises ConfigError."""
@@ -126,17 +142,29 @@ class Settings(BaseSettings):
             return self.hash_key.get_secret_value().encode()
         if self.hash_key_file is None:
             return b""
-        try:
-            key = self.hash_key_file.read_bytes().strip()
-        except OSError as error:
-            raise ConfigError(
-                f"{variable('hash_key_file')}: cannot read {self.hash_key_file}: {_reason(error)}"
-            ) from None
+        key = _content("hash_key_file", self.hash_key_file)
         if len(key) < SHORTEST_KEY:
             raise ConfigError(
                 f"{variable('hash_key_file')}: the key must have at least {SHORTEST_KEY} characters"
             )
         return key
+
+    def context_keys(self) -> tuple[Key, ...]:
+        """What signed contexts are checked with; none: nobody may show one. Raises ConfigError."""
+        found = []
+        try:
+            name = "context_key"
+            if self.context_key is not None:
+                found.append(secret_key(self.context_key.get_secret_value().encode()))
+            elif self.context_key_file is not None:
+                name = "context_key_file"
+                found.append(secret_key(_content(name, self.context_key_file)))
+            if self.context_public_key_file is not None:
+                name = "context_public_key_file"
+                found.append(public_key(_content(name, self.context_public_key_file)))
+        except KeyProblem as problem:
+            raise ConfigError(f"{variable(name)}: {problem}") from None
+        return tuple(found)
 
 
 def load_settings(given: Mapping[str, Any]) -> Settings:
@@ -181,8 +209,16 @@ def _line(problem: Mapping[str, Any]) -> str:
         message = _MESSAGES.get(kind) or problem["msg"][0].lower() + problem["msg"][1:]
     if kind == "missing":
         return f"{flag(name)} {message}: give the flag or set {variable(name)}"
-    where = variable(name) if name == "hash_key" else f"{flag(name)} ({variable(name)})"
+    where = variable(name) if name in NO_FLAG else f"{flag(name)} ({variable(name)})"
     return f"{where}: {message}"
+
+
+def _content(name: str, file: Path) -> bytes:
+    """What is in the file a setting names, without blanks around it. Raises ConfigError."""
+    try:
+        return file.read_bytes().strip()
+    except OSError as error:
+        raise ConfigError(f"{variable(name)}: cannot read {file}: {_reason(error)}") from None
 
 
 def _reason(error: OSError) -> str:

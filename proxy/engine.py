@@ -27,6 +27,7 @@ from policies.rules import Budget
 from policies.settings import check_set
 from policies.sql import identifier
 from policies.subject import Assumed, Subject
+from proxy.contexts import Contexts
 from proxy.estimates import Estimates, Wake
 from proxy.rates import Rates
 
@@ -43,6 +44,8 @@ _LOOKUP_OIDS = frozenset(
     | {1008, 1034, 2207, 2208, 2209, 2210, 2211, 3735, 3770, 4097, 4090, 4192}
 )
 
+# A SET of a signed context: not kept in any form.
+_SECRET = re.compile(rb"querywarden.{0,9}context", re.IGNORECASE | re.DOTALL)
 _OPTION = re.compile(r"(?:-c\s*|--)([A-Za-z_][\w.]*)=((?:[^\s\\]|\\.)*)\s*")
 
 
@@ -54,6 +57,7 @@ class Engine:
         self._decisions: OrderedDict[tuple[Subject, bytes], Decision] = OrderedDict()
         self.rates = Rates()
         self._estimates: Estimates | None = None
+        self.contexts = Contexts()
 
     @property
     def snapshot(self) -> Snapshot:
@@ -81,15 +85,16 @@ class Engine:
 
     def assume(self, subject: Subject, token: str, session: str) -> Assumed | Deny:
         """For whom a login acts that shows this context in this session, or why it does not."""
-        return denial(
-            Refusal(
-                AUTHENTICATION_REQUIRED,
-                "this login acts for itself only, so it takes no signed context",
-                "leave querywarden_context out",
-            ),
-            Facts(),
-            self._snapshot.version,
-        )
+        try:
+            if not subject.absent:
+                raise Refusal(
+                    AUTHENTICATION_REQUIRED,
+                    "this login acts for itself only, so it takes no signed context",
+                    "leave querywarden_context out",
+                )
+            return self.contexts.show(token, session)
+        except Refusal as refusal:
+            return denial(refusal, Facts(), self._snapshot.version)
 
     def mode(self, subject: Subject) -> Mode:
         """Whether the subject's statements are enforced, observed or waved through."""
@@ -105,7 +110,7 @@ class Engine:
         decision = decide(text, subject, self._snapshot)
         if isinstance(decision, Deny) and decision.fault:
             _log.error("deciding failed fault=%s", decision.fault)
-        if len(text) <= CACHED_TEXT_BYTES:
+        if len(text) <= CACHED_TEXT_BYTES and _SECRET.search(text) is None:
             if len(decisions) >= CACHED_DECISIONS:
                 decisions.popitem(last=False)
             decisions[key] = decision

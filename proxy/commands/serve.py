@@ -39,6 +39,11 @@ def serve(
     max_clients: Annotated[int | None, _option("max_clients", "NUMBER")] = None,
     max_statement_bytes: Annotated[int | None, _option("max_statement_bytes", "BYTES")] = None,
     hash_key_file: Annotated[Path | None, _option("hash_key_file", "FILE")] = None,
+    context_key_file: Annotated[Path | None, _option("context_key_file", "FILE")] = None,
+    context_public_key_file: Annotated[
+        Path | None, _option("context_public_key_file", "FILE")
+    ] = None,
+    context_seconds: Annotated[int | None, _option("context_seconds", "SECONDS")] = None,
     log_level: Annotated[str | None, _option("log_level", "LEVEL")] = None,
 ) -> None:
     """Run the proxy.

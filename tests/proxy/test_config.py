@@ -6,6 +6,8 @@ import os
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from proxy.config import (
     Address,
@@ -46,7 +48,8 @@ def test_every_setting_can_come_from_the_environment(monkeypatch: pytest.MonkeyP
         "ADMIN": "[::1]:7001", "RECORDS": "/tmp/r", "RECORDS_MAX_BYTES": "5000",
         "CATALOG_REFRESH": "5", "DRAIN_SECONDS": "1.5", "MAX_CLIENTS": "9",
         "MAX_STATEMENT_BYTES": "2048", "LOG_LEVEL": "debug", "HASH_KEY": "k" * 32,
-        "HASH_KEY_FILE": "key.txt",
+        "HASH_KEY_FILE": "key.txt", "CONTEXT_KEY": "c" * 32, "CONTEXT_KEY_FILE": "key.txt",
+        "CONTEXT_PUBLIC_KEY_FILE": "key.pem", "CONTEXT_SECONDS": "60",
     }  # fmt: skip
     for name, value in values.items():
         monkeypatch.setenv(f"QUERYWARDEN_{name}", value)
@@ -128,3 +131,38 @@ def test_names() -> None:
 def test_shipped_rules_are_there() -> None:
     assert (shipped_rules() / "demo.yaml").is_file()
     assert (shipped_rules() / "reference.yaml").is_file()
+
+
+# Keys of signed contexts.
+
+
+def test_keys_of_signed_contexts(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("s" * 32 + "\n")
+    (tmp_path / "key.pem").write_bytes(
+        Ed25519PrivateKey.generate().public_key().public_bytes(
+            Encoding.PEM, PublicFormat.SubjectPublicKeyInfo
+        )
+    )  # fmt: skip
+    assert load_settings(NEEDED).context_keys() == ()
+    settings = load_settings(
+        {
+            **NEEDED,
+            "context_key_file": tmp_path / "secret",
+            "context_public_key_file": tmp_path / "key.pem",
+        }
+    )
+    assert [key.algorithm for key in settings.context_keys()] == ["HS256", "EdDSA"]
+    assert settings.context_keys()[0].key == b"s" * 32
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"context_key": "short"}, "QUERYWARDEN_CONTEXT_KEY: the key must have at least 32"),
+        ({"context_key_file": "gone"}, "QUERYWARDEN_CONTEXT_KEY_FILE: cannot read gone"),
+        ({"context_public_key_file": __file__}, "QUERYWARDEN_CONTEXT_PUBLIC_KEY_FILE: not a"),
+    ],
+)
+def test_keys_that_cannot_be_used(given: dict[str, str], said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        load_settings({**NEEDED, **given}).context_keys()
