@@ -121,6 +121,11 @@ class RuleSet(RulesFile):
             if able.insert or able.update or able.delete
         }
 
+    def changes(self, roles: Iterable[str]) -> bool:
+        """Whether these roles may write or lock anything, also by a statement of the rules."""
+        listed = [self.capabilities[name] for name in self._listed(roles)]
+        return any(able.lock or able.insert or able.update or able.delete for able in listed)
+
     def explainers(self, roles: Iterable[str]) -> tuple[frozenset[str], frozenset[str]]:
         """The capabilities of these roles that may EXPLAIN what they read, and those that may
         EXPLAIN ANALYZE it."""

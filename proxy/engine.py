@@ -149,9 +149,7 @@ class Engine:
             # A second wall for who may only read. To PostgreSQL a row lock is a write, so who
             # may lock stands behind the first wall alone.
             "default_transaction_read_only": (
-                "off"
-                if snapshot.rules.lockers(subject.roles) or snapshot.rules.writers(subject.roles)
-                else "on"
+                "off" if snapshot.rules.changes(subject.roles) else "on"
             ),
         }
 
