@@ -53,7 +53,7 @@ def market(postgres: PostgresServer) -> Iterator[tuple[RunningProxy, str]]:
     postgres.execute("market", "DROP ROLE IF EXISTS market_app", HERE / "market.sql")
     rules, upstream = (HERE / "market.yaml").read_text(), postgres.dsn("market", "market_app")
     with RunningProxy(
-        rules=rules, users={login: login for login in TENANTS}, upstream=upstream
+        rules=rules, users={login: login for login in (*TENANTS, "clerk")}, upstream=upstream
     ) as p:
         yield p, owner
     postgres.drop_database("market")

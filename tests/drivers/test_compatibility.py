@@ -13,11 +13,16 @@ from proxy.testing import RunningProxy
 from tests.drivers.conftest import HERE
 
 PAGE = (HERE.parent.parent / "COMPATIBILITY.md").read_text()
-EXAMPLES = [
-    tuple(line.rsplit("; -- ", 1))
-    for block in re.findall(r"```sql\n(.*?)```", PAGE, re.DOTALL)
-    for line in block.splitlines()
-]
+
+
+def examples(mark: str) -> list[tuple[str, ...]]:
+    """(statement, what comes of it) of the blocks that begin so."""
+    blocks = re.findall(rf"```{mark}\n(.*?)```", PAGE, re.DOTALL)
+    return [tuple(line.rsplit("; -- ", 1)) for block in blocks for line in block.splitlines()]
+
+
+EXAMPLES = examples("sql")
+WRITES = examples("sql clerk")
 
 
 def outcome(connection: psycopg.Connection, sql: str) -> str:
@@ -45,10 +50,23 @@ def test_every_statement_comes_out_as_the_page_says(market: tuple[RunningProxy, 
     assert wrong == []
 
 
+def test_every_write_comes_out_as_the_page_says(market: tuple[RunningProxy, str]) -> None:
+    proxy, _ = market
+    with psycopg.connect(proxy.dsn("clerk"), autocommit=True) as connection:
+        wrong = []
+        for sql, wanted in WRITES:
+            connection.execute("BEGIN")
+            found = outcome(connection, sql)
+            connection.execute("ROLLBACK")
+            if found != wanted:
+                wrong.append(f"{sql} -- {found}")
+    assert wrong == []
+
+
 def test_the_page_is_about_something() -> None:
-    assert len(EXAMPLES) > 80
-    assert all(len(example) == 2 for example in EXAMPLES)
-    results = {result for _, result in EXAMPLES}
+    assert len(EXAMPLES) > 80 and len(WRITES) > 25
+    assert all(len(example) == 2 for example in (*EXAMPLES, *WRITES))
+    results = {result for _, result in (*EXAMPLES, *WRITES)}
     assert {r for r in results if not r[0].isdigit()} <= {"works", *REASONS}
 
 
