@@ -4,8 +4,8 @@
     ->  COPY (SELECT "id" FROM (SELECT ...) AS "users" LIMIT 101) TO STDOUT (FORMAT 'csv')
 
 A table becomes the query PostgreSQL would make of it, without the rows of inheriting tables. What
-stands around the query is written anew from what was read, and the whole is proven. COPY FROM,
-files and programs are refused.
+stands around the query is written anew from what was read, and the whole is proven. Files and
+programs are refused; COPY FROM is in `policies.writes.copy_in`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ from policies.reasons import (
     STATEMENT_NOT_ALLOWED,
     UNSUPPORTED_SYNTAX,
     VALIDATION_ERROR,
-    WRITE_DISABLED,
     Refusal,
 )
 from policies.sql import identifier, literal
@@ -94,10 +93,6 @@ def prove_copy(outer: Statement, inner: Statement) -> None:
 def _only_to_stdout(node: Node) -> None:
     if node.get("is_program"):
         raise Refusal(STATEMENT_NOT_ALLOWED, "COPY with PROGRAM is not allowed", _STDOUT)
-    if node.get("is_from"):
-        raise Refusal(
-            WRITE_DISABLED, "COPY FROM is not allowed: this login may only read", "send a SELECT"
-        )
     if "filename" in node:
         raise Refusal(STATEMENT_NOT_ALLOWED, "COPY with a file is not allowed", _STDOUT)
 
@@ -118,7 +113,7 @@ def read_options(node: Node) -> Options:
     if unknown:
         raise Refusal(
             UNSUPPORTED_SYNTAX,
-            f"COPY TO STDOUT has no option {min(unknown)} here",
+            f"COPY has no option {min(unknown)} here",
             "there are: format, delimiter, null, header, quote, escape, force_quote, encoding",
         )
     form = _word(given["format"]) if "format" in given else "text"

@@ -51,6 +51,7 @@ from policies.steps.utility import write_utility
 from policies.steps.write import WRITERS, write
 from policies.subject import Subject
 from policies.views import Views
+from policies.writes.copy_in import copy_in
 
 STEPS: tuple[Callable[[Statement], None], ...] = (
     read,
@@ -203,6 +204,8 @@ def _plan(
         for step in STEPS:
             step(statement)
         statement.query = statement.output
+    elif raw.kind == "CopyStmt" and raw.node.get("is_from"):
+        copy_in(statement)
     elif raw.kind == "CopyStmt":
         copy_out(statement, STEPS)
     elif raw.kind == "ExplainStmt":

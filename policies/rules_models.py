@@ -266,7 +266,8 @@ class Capability(Fields):
     merge: bool = False
     """true: MERGE may do what `insert`, `update` and `delete` permit."""
     copy_in: bool = Field(default=False, alias="copy")
-    """true: COPY ... FROM STDIN into the entities of `insert`."""
+    """true: COPY ... FROM STDIN into the entities of `insert`, of as many rows as `rows` there
+    says; absent: a million."""
     reason: Literal["required", "optional"] | None = None
     """Whether a write must say why; absent: the profile's."""
     approval: ApprovalRule | None = None

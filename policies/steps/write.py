@@ -34,7 +34,7 @@ def write(statement: Statement) -> None:
             merge.check_returned(target, check, image)
         returning.rewrite(target, check, image)
     if statement.targets:
-        statement.write = _obligations(statement)
+        statement.write = obligations(statement)
 
 
 def _update(target: Target) -> None:
@@ -75,7 +75,8 @@ WRITERS: Final[dict[str, Callable[[Target], None]]] = {
 }
 
 
-def _obligations(statement: Statement) -> Write:
+def obligations(statement: Statement) -> Write:
+    """What the session must see to when a statement with these targets runs. Raises Refusal."""
     targets = statement.targets
     top = next((target for target in targets if target.outermost), None)
     for target in targets:
@@ -109,7 +110,7 @@ def _obligations(statement: Statement) -> Write:
         most=most,
         most_rule=update.most_rows(top or targets[0])[1],
         tag="DELETE" if top is not None and top.marks else "",
-        silent=not asked and top is not None and bool(check_of(top) or returning.image_of(top)),
+        silent=not asked and top is not None and _is_watched(top),
         images=capability.images,
         checks=tuple(statement.checks),
         constraints=tuple((known, name) for name, _, known in invariants if known),
@@ -121,6 +122,13 @@ def _obligations(statement: Statement) -> Write:
         ),
         consent=_consent(statement.capability, capability),
     )
+
+
+def _is_watched(target: Target) -> bool:
+    """Whether rows come back though the client asks for none."""
+    if target.kind == "CopyStmt":
+        return False
+    return bool(check_of(target) or returning.image_of(target))
 
 
 def _is_enforced(target: Target, invariant: Invariant) -> bool:

@@ -60,6 +60,19 @@ def demands_insert(target: Target) -> tuple[Demand, ...]:
     return (Demand("insert", asked), *conflict.demands_conflict(target))
 
 
+def demands_copy(target: Target) -> tuple[Demand, ...]:
+    """What a capability must permit for a COPY FROM STDIN."""
+    return (Demand("copy"), Demand("insert", given(target, copied(target), [])))
+
+
+def copied(target: Target) -> Listed:
+    """The columns a COPY gives values to: those it names, or the visible ones, but for generated
+    ones."""
+    generated = {column.name for column in target.relation.columns if column.generated}
+    visible = [name for name in target.view.columns if name not in generated]
+    return with_own(target, grammar.names(target.node.get("attlist", [])) or tuple(visible))
+
+
 def edit_insert(target: Target) -> None:
     """Add the edits of the column list and the values. Raises Refusal."""
     found = listed(target)

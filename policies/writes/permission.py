@@ -27,6 +27,7 @@ DEMANDS: Final[dict[str, Callable[[Target], tuple[Demand, ...]]]] = {
     "UpdateStmt": update.demands_update,
     "DeleteStmt": update.demands_delete,
     "MergeStmt": merge.demands_merge,
+    "CopyStmt": insert.demands_copy,
 }
 
 
@@ -62,7 +63,7 @@ def _capability(statement: Statement, demanded: list[tuple[Target, tuple[Demand,
         target = demanded[0][0]
         raise Refusal(
             WRITE_DISABLED,
-            f'{VERBS[target.kind]} on "{target.name}" is not allowed: '
+            f'{VERBS.get(target.kind, "COPY")} on "{target.name}" is not allowed: '
             + (f"capability {said} does not permit it" if said else "your login may not"),
             f"capabilities you may write under: {', '.join(statement.views.writers)}",
             table=target.name,
@@ -90,6 +91,8 @@ def _permits(able: Capability, target: Target, demand: Demand) -> bool:
     match demand.verb:
         case "merge":
             return able.merge
+        case "copy":
+            return able.copy_in
         case "insert":
             return target.name in able.insert
         case "update":

@@ -42,7 +42,7 @@ OWN_NAMES = "querywarden_"
 class Demand:
     """What a capability must permit: a verb on the entity, and columns it gives values to."""
 
-    verb: str  # insert, update, delete, merge
+    verb: str  # insert, update, delete, merge, copy
     columns: tuple[str, ...] = ()
 
 
@@ -230,9 +230,10 @@ def target_of(kind: str, node: Node, site: Site, outermost: bool, statement: Sta
             "visible: " + (", ".join(statement.views.names) or "nothing"),
         )
     if found.kind not in ("r", "p") or found.rewritten:
+        verb = VERBS.get(kind, "COPY")
         raise Refusal(
             UNSUPPORTED_SYNTAX,
-            f'"{view.name}" is not a table, and {VERBS[kind]} works on tables only here',
+            f'"{view.name}" is not a table, and {verb} works on tables only here',
             "write to the tables behind it",
             table=view.name,
         )

@@ -21,6 +21,7 @@ from policies.reasons import (
     UNSUPPORTED_SYNTAX,
     Refusal,
 )
+from policies.rules_writes import MAX_COPIED
 from policies.sql import identifier
 from policies.statement import Edit
 from policies.writes import keys
@@ -101,12 +102,9 @@ def most_rows(target: Target) -> tuple[int, str]:
     """The rows a statement may write, and where they are, or would be, stated: the least of what
     its actions may."""
     rules = {"insert": target.insert, "update": target.update, "delete": target.delete}
-    limits = [
-        (rule.rows or target.statement.budget.affected, verb)
-        for verb, rule in rules.items()
-        if rule is not None
-    ]
-    most, verb = min(limits, default=(target.statement.budget.affected, "insert"))
+    unsaid = MAX_COPIED if target.kind == "CopyStmt" else target.statement.budget.affected
+    limits = [(rule.rows or unsaid, verb) for verb, rule in rules.items() if rule is not None]
+    most, verb = min(limits, default=(unsaid, "insert"))
     return most, f"capabilities.{target.capability}.{verb}.{target.name}.rows"
 
 

@@ -37,9 +37,9 @@ def check_of(target: Target) -> str:
 def _conditions(target: Target) -> Iterator[tuple[str, Check]]:
     if target.insert is not None or target.update is not None:
         if target.scope and _may_leave(target):
-            yield target.scope, _left(target)
-        yield from _references(target)
-    yield from _invariants(target)
+            yield target.scope, left(target)
+        yield from references(target)
+    yield from invariants(target)
 
 
 # It stays in the subject's view.
@@ -49,17 +49,17 @@ def _may_leave(target: Target) -> bool:
     """Whether what is written can take a row out of the subject's view."""
     if target.kind != "UpdateStmt" or "onConflictClause" in target.node:
         listed = target.entity.soft_delete in target.written
-        return target.entity.rows is not None or listed or _is_changed(target)
+        return target.entity.rows is not None or listed or is_changed(target)
     read = _columns_of(target.entity.rows) | {target.entity.soft_delete}
     generated = {c.name for c in target.relation.columns if c.generated}
     return (
         not read.isdisjoint(target.written)
         or not generated.isdisjoint((*read, *target.forced))
-        or _is_changed(target)
+        or is_changed(target)
     )
 
 
-def _is_changed(target: Target) -> bool:
+def is_changed(target: Target) -> bool:
     """Whether a row may become another one on its way: by triggers of its table, a partition or
     a table that inherits."""
     return target.has_children or any(trigger.before_row for trigger in target.relation.triggers)
@@ -76,7 +76,7 @@ def _columns_of(condition: str | None) -> set[str | None]:
     }
 
 
-def _left(target: Target) -> Check:
+def left(target: Target) -> Check:
     return Check(
         FIELD_NOT_ALLOWED.sqlstate,
         FIELD_NOT_ALLOWED.code,
@@ -90,7 +90,7 @@ def _left(target: Target) -> Check:
 # It points at rows the subject sees.
 
 
-def _references(target: Target) -> Iterator[tuple[str, Check]]:
+def references(target: Target) -> Iterator[tuple[str, Check]]:
     """Foreign keys look at all rows there are, so that a key of another tenant's row would be taken
     and one that does not exist refused: they look at the subject's own here, and both are refused
     in the same words."""
@@ -143,7 +143,7 @@ def _table(view: PolicyView) -> str:
 # The invariants hold.
 
 
-def _invariants(target: Target) -> Iterator[tuple[str, Check]]:
+def invariants(target: Target) -> Iterator[tuple[str, Check]]:
     for name in target.statement.views.capability(target.capability).invariants:
         invariant = target.entity.invariants.get(name)
         if invariant is None or invariant.holds is None:

@@ -91,7 +91,7 @@ COPY s TO STDOUT (ENCODING 'LATIN1')
 
 --# options of COPY FROM
 COPY s TO STDOUT (FREEZE)
-!! UNSUPPORTED_SYNTAX COPY TO STDOUT has no option freeze here 
+!! UNSUPPORTED_SYNTAX COPY has no option freeze here 
 
 --# options of COPY FROM
 COPY s TO STDOUT (HEADER match)

@@ -102,3 +102,30 @@ def test_a_write_does_what_it_says_to_own_rows(
         assert said == answer
         assert [row for row in _rows(database) if row not in before] == made
         assert _foreign(database) == foreign
+
+
+COPIED = [
+    ("5,1,1\n6,2,1\n", "COPY 2", [(5, 1, 1, None), (6, 2, 1, None)]),
+    ("5,1,1\n6,2,2\n", FAILED, []),
+    ("5,1,\n", FAILED, []),
+    ("1,1,1\n", "23505", []),
+]
+
+
+@pytest.mark.parametrize(("data", "answer", "made"), COPIED)
+def test_a_copy_takes_own_rows_only(
+    database: psycopg.Connection, data: str, answer: str, made: list[Row]
+) -> None:
+    decision = ask("COPY pairs (a, b, org) FROM STDIN CSV", "wes")
+    assert isinstance(decision, Allow), decision
+    before = _rows(database)
+    with database.transaction(force_rollback=True):
+        cursor = database.cursor()
+        try:
+            with database.transaction(), cursor.copy(decision.text) as copy:
+                copy.write(data)
+            said = cursor.statusmessage
+        except psycopg.Error as error:
+            said = error.sqlstate
+        assert said == answer
+        assert [row for row in _rows(database) if row not in before] == made
