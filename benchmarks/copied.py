@@ -24,23 +24,25 @@ _AND = postgast.pg_query_pb2.AND_EXPR
 
 
 def taken_off(inner: Message, around: Message | None, alias: str, relation: Message) -> Message:
-    """`inner` without what it may have copied from `around`, the SELECT in whose FROM list
-    `relation` (a RangeVar) stands under `alias`."""
+    """`inner` without what it may have copied from `around`, the SELECT, UPDATE or DELETE in whose
+    FROM or USING list `relation` (a RangeVar) stands under `alias`."""
     bare = type(inner)()
     bare.CopyFrom(inner)
     if around is None:
         return bare
     named = inner.from_clause[0].range_var.alias.aliasname
-    alone = len(around.from_clause) == 1 and around.from_clause[0].range_var == relation
+    sources = _sources(around)
+    reads = around.DESCRIPTOR.name == "SelectStmt"  # else the target is there as well
+    alone = reads and len(sources) == 1 and sources[0].range_var == relation
     there = {
         claim
         for condition in _may_go_in(around, relation)
-        for claim in _claims(condition, alias if alone else "", "", "")
+        for claim in claims(condition, alias if alone else "", "", "")
     }
     kept = [
         condition
-        for condition in _conjuncts(inner.where_clause)
-        if not there.intersection(_claims(condition, "", named, alias))
+        for condition in conjuncts(inner.where_clause)
+        if not there.intersection(claims(condition, "", named, alias))
     ]
     bare.ClearField("where_clause")
     if len(kept) == 1:
@@ -51,26 +53,32 @@ def taken_off(inner: Message, around: Message | None, alias: str, relation: Mess
     return bare
 
 
+def _sources(around: Message) -> list[Message]:
+    clause = "using_clause" if around.DESCRIPTOR.name == "DeleteStmt" else "from_clause"
+    return list(getattr(around, clause, ()))
+
+
 def _may_go_in(around: Message, relation: Message) -> Iterator[Message]:
-    yield from _conjuncts(around.where_clause)
-    pending = list(around.from_clause)
+    yield from conjuncts(around.where_clause)
+    pending = _sources(around)
     while pending:
         join = pending.pop().join_expr
         if join.HasField("larg"):
             pending += [join.larg, join.rarg]
             if join.jointype in _RIGHT and join.rarg.range_var == relation:
-                yield from _conjuncts(join.quals)
+                yield from conjuncts(join.quals)
 
 
-def _conjuncts(condition: Message) -> Iterator[Message]:
+def conjuncts(condition: Message) -> Iterator[Message]:
+    """The conditions that AND combines."""
     if condition.WhichOneof("node") == "bool_expr" and condition.bool_expr.boolop == _AND:
         for part in condition.bool_expr.args:
-            yield from _conjuncts(part)
+            yield from conjuncts(part)
     elif condition.WhichOneof("node") is not None:
         yield condition
 
 
-def _claims(condition: Message, bare: str, inner: str, alias: str) -> Iterator[tuple[str, ...]]:
+def claims(condition: Message, bare: str, inner: str, alias: str) -> Iterator[tuple[str, ...]]:
     """The comparison a condition is, read from either side; nothing for other conditions."""
     if condition.WhichOneof("node") != "a_expr" or condition.a_expr.kind not in _STRICT:
         return

@@ -11,6 +11,7 @@ import json
 import os
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import postgast
 
 from policies.catalog import FIRST_NORMAL_OID, Catalog, Column, Relation
 from policies.rules import RuleSet, parse
+from policies.rules_writes import MAX_AFFECTED
 from policies.subject import Subject
 
 DIRECTORY = Path(
@@ -31,6 +33,8 @@ BUDGET = {"rows": ROWS, "columns": 1664, "joins": 1000, "complexity": 1_000_000}
 SUBJECT = Subject(login="bench", tenant=TENANT, roles=("reader",))
 SYSTEM = ("pg_catalog", "information_schema")
 _FIRST_OID = 100_000
+_WRITERS = frozenset({"InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt"})
+_WRITING = frozenset({"insert_stmt", "update_stmt", "delete_stmt", "merge_stmt"})
 
 
 def available(name: str, directory: Path = DIRECTORY) -> bool:
@@ -50,12 +54,33 @@ def selects_by_database(name: str, directory: Path = DIRECTORY) -> list[tuple[st
     return [(each["sql"], each.get("db") or "") for each in found if _is_select(each["sql"])]
 
 
-def _is_select(text: str) -> bool:
+def writes(name: str, directory: Path = DIRECTORY) -> list[str]:
+    """The statements of a corpus that PostgreSQL's grammar accepts as one INSERT, UPDATE, DELETE or
+    MERGE, or as a SELECT with one of them in WITH."""
+    with gzip.open(directory / f"{name}.jsonl.gz", "rt", encoding="utf-8") as lines:
+        texts = [json.loads(line)["sql"] for line in lines]
+    return [text for text in texts if _writes(text)]
+
+
+def _writes(text: str) -> bool:
+    kind = _kind(text)
+    if kind != "select_stmt":
+        return kind in _WRITING
+    named = (type(node).__name__ for _, node in postgast.walk(postgast.parse(text)))
+    return not _WRITERS.isdisjoint(named)
+
+
+def _kind(text: str) -> str:
+    """What the only statement of a text is, "" for none or several."""
     try:
         statements = postgast.parse(text).stmts
     except (postgast.PgQueryError, UnicodeEncodeError):
-        return False
-    return len(statements) == 1 and statements[0].stmt.WhichOneof("node") == "select_stmt"
+        return ""
+    return str(statements[0].stmt.WhichOneof("node")) if len(statements) == 1 else ""
+
+
+def _is_select(text: str) -> bool:
+    return _kind(text) == "select_stmt"
 
 
 def relations(texts: Iterable[str]) -> set[tuple[str, str]]:
@@ -136,6 +161,85 @@ def permissive(texts: list[str], system: Catalog) -> tuple[RuleSet, Catalog]:
         }
     )
     return parse(json.dumps(_rules(wanted)), "permissive.yaml"), catalog
+
+
+def writable(texts: list[str], system: Catalog) -> tuple[RuleSet, Catalog]:
+    """The same for statements that write: each relation has the columns they name as well, and all
+    may be inserted into, updated and deleted from."""
+    _, catalog = permissive(texts, system)
+    relations = []
+    own = {}
+    targets = written(texts)
+    for relation in catalog.relations:
+        if relation.oid >= FIRST_NORMAL_OID and relation.schema not in SYSTEM:
+            relation = _widened(relation, *targets.get(relation.name, ({}, 0)))
+            own[(relation.schema, relation.name)] = [c.name for c in relation.columns]
+        relations.append(relation)
+    wanted = sorted(own)
+    rules = _rules(wanted)
+    rules["capabilities"]["write"] = _everything([own[name] for name in wanted])
+    rules["roles"]["reader"]["can"].append("write")
+    catalog = replace(catalog, relations=tuple(relations))
+    return parse(json.dumps(rules), "writable.yaml"), catalog
+
+
+def _everything(columns: list[list[str]]) -> dict[str, Any]:
+    """A capability for writing all columns of e0, e1 ..."""
+    may = {
+        f"e{at}": {"columns": [c for c in names if c not in ("tenant_id", "id")]}
+        for at, names in enumerate(columns)
+    }
+    inserted = {name: {"columns": [*rule["columns"], "id"]} for name, rule in may.items()}
+    many: dict[str, Any] = {"rows": MAX_AFFECTED}
+    return {
+        "insert": {name: rule | many for name, rule in inserted.items()},
+        "update": {name: rule | many | {"key": False} for name, rule in may.items()},
+        "delete": {name: many | {"key": False} for name in may},
+        "merge": True,
+        "reason": "optional",
+    }
+
+
+def written(texts: Iterable[str]) -> dict[str, tuple[dict[str, None], int]]:
+    """Of each table statements write to: the columns they name of it, and the most values they
+    write to it without naming any."""
+    found: dict[str, tuple[dict[str, None], int]] = {}
+    for text in texts:
+        for _, node in postgast.walk(postgast.parse(text)):
+            if type(node).__name__ not in _WRITERS:
+                continue
+            named, most = found.get(node.relation.relname, ({}, 0))
+            if type(node).__name__ == "InsertStmt" and not node.cols:
+                most = max(most, _width(node.select_stmt.select_stmt))
+            found[node.relation.relname] = (named | dict.fromkeys(_columns(node)), most)
+    return found
+
+
+def _columns(node: Any) -> Iterator[str]:
+    """Names that may be columns of the target: more than those do no harm."""
+    for _, part in postgast.walk(node):
+        match type(part).__name__:
+            case "ResTarget" | "IndexElem":
+                yield part.name
+            case "ColumnRef":
+                yield _last(part.fields)
+
+
+def _width(source: Any) -> int:
+    rows = source.values_lists
+    return max((len(row.list.items) for row in rows), default=len(source.target_list))
+
+
+def _widened(relation: Relation, named: Iterable[str], most: int) -> Relation:
+    """The relation with more columns; the tenant's is the last."""
+    have = [c.name for c in relation.columns if c.name != "tenant_id"]
+    more = [name for name in named if name and name not in (*have, "tenant_id")]
+    more += [f"column_{n}" for n in range(most - len(have) - len(more))]
+    made = [c for c in relation.columns if c.name != "tenant_id"]
+    made += [Column(name, 0, "text", 25) for name in more]
+    made += [c for c in relation.columns if c.name == "tenant_id"]
+    numbered = tuple(replace(c, number=at) for at, c in enumerate(made, start=1))
+    return replace(relation, columns=numbered)
 
 
 def _tables(wanted: list[tuple[str, str]], numbers: list[int]) -> Iterator[Relation]:

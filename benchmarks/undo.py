@@ -1,4 +1,4 @@
-"""Does a rewritten SELECT still say what the original said? An independent answer.
+"""Does a rewritten statement still say what the original said? An independent answer.
 
 Both texts are read by PostgreSQL's own grammar and their trees are walked side by side. These may
 differ, each in one place only: a relation of the original is a derived table of the same name here
@@ -21,6 +21,8 @@ import postgast
 from benchmarks.copied import taken_off
 from benchmarks.undo_guards import argument, select, unmeasured
 from benchmarks.undo_names import Message, Scope, column, with_names, words
+from benchmarks.undo_writes import WRITERS, Tenancy
+from benchmarks.undo_writes import taken_off as taken_off_write
 
 # Where a token stood, and the caches of the parse: no meaning. PostgreSQL's equalfuncs.c ignores
 # the same fields.
@@ -45,22 +47,26 @@ class Expected:
 
     `view(inner, schema, name)` says whether a derived table's SELECT is the policy view of the
     relation the original called `schema`.`name` (schema "" when it named none); without it
-    relations stay what they are. `key`: every relation's primary key. `functions`: the schema of
-    each of the database's own functions that a bare name may mean.
+    relations stay what they are. `key`: every relation's primary key. `tenancy`: what statements
+    that write gain. `functions`: the schema of each of the database's own functions that a bare
+    name may mean.
     """
 
     cap: int | None
     view: Callable[[Message, str, str], bool] | None
     key: str = "id"
+    tenancy: Tenancy | None = None
     functions: Mapping[str, str] = made_by(default_factory=dict)
 
 
 def difference(original: str, rewritten: str, expected: Expected) -> str:
     """ "" when `rewritten` is `original` with only the permitted edits, else where it is not."""
-    before, after = _only_select(original), _only_select(rewritten)
+    before, after = _only(original), _only(rewritten)
     if before is None or after is None:
-        return "not one SELECT"
-    return between(before, after, expected)
+        return "not one statement that reads or writes rows"
+    if before.DESCRIPTOR.name == after.DESCRIPTOR.name == "SelectStmt":
+        return between(before, after, expected)
+    return next(_compare(before, after, "statement", Scope(), expected), "")
 
 
 def between(before: Message, after: Message, expected: Expected) -> str:
@@ -80,11 +86,12 @@ def between(before: Message, after: Message, expected: Expected) -> str:
     return next(_compare(before, after, "select", Scope(), expected), "")
 
 
-def _only_select(text: str) -> Message | None:
+def _only(text: str) -> Message | None:
     statements = postgast.parse(text).stmts
-    if len(statements) != 1 or statements[0].stmt.WhichOneof("node") != "select_stmt":
+    if len(statements) != 1:
         return None
-    return statements[0].stmt.select_stmt
+    statement: Message = getattr(statements[0].stmt, statements[0].stmt.WhichOneof("node"))
+    return statement if statement.DESCRIPTOR.name in ("SelectStmt", *WRITERS) else None
 
 
 def _limit(before: Message, after: Message, expected: Expected) -> str:
@@ -171,6 +178,12 @@ def _compare(a: Message, b: Message, path: str, scope: Scope, expected: Expected
             scope = replace(scope, ctes=scope.ctes | with_names(a.with_clause))
         scope = scope.inside(a)
         yield from _compare_fields(a, b, path, scope, expected, skip={"with_clause"})
+    elif a.DESCRIPTOR.name in WRITERS and expected.tenancy is not None:
+        b = taken_off_write(a, b, expected.tenancy, equal)
+        if a.HasField("with_clause"):
+            yield from _compare_with(a, b, path, scope, expected)
+            scope = replace(scope, ctes=scope.ctes | with_names(a.with_clause))
+        yield from _compare_fields(a, b, path, scope.writing(a), expected, skip={"with_clause"})
     elif a.DESCRIPTOR.name == "ColumnRef" and expected.view is not None:
         if column(a) != column(b) and column(a, scope) != column(b):
             yield f"{path}: {column(a)} became {column(b)}"

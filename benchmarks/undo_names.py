@@ -20,12 +20,25 @@ class Scope:
 
     ctes: Names = frozenset()
     levels: tuple[Mapping[str, str], ...] = ()
-    around: Message | None = None  # the innermost of these SELECTs
+    around: Message | None = None  # the innermost of these, or the statement that writes
 
     def inside(self, select: Message) -> Scope:
         """Within a SELECT, its WITH clause seen already."""
         levels = (dict(given(select.from_clause)), *self.levels)
         return replace(self, levels=levels, around=select)
+
+    def writing(self, statement: Message) -> Scope:
+        """Within an INSERT, UPDATE or DELETE: the names of FROM or USING, and its target's own."""
+        clauses = (getattr(statement, name, []) for name in ("from_clause", "using_clause"))
+        names = {name: schema for clause in clauses for name, schema in given(clause)}
+        if statement.DESCRIPTOR.name == "MergeStmt":
+            names |= dict(given([statement.source_relation]))
+        target = statement.relation
+        filtered = statement if hasattr(statement, "where_clause") else None
+        names[target.alias.aliasname or target.relname] = (
+            "" if target.alias.aliasname else target.schemaname
+        )
+        return replace(self, levels=(names, *self.levels), around=filtered)
 
     def owner(self, name: str) -> str | None:
         """The schema written where the nearest FROM item of that name stands."""

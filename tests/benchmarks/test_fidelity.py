@@ -1,4 +1,4 @@
-"""Captured SELECTs keep their meaning: nothing changes silently, and little is refused.
+"""Captured statements keep their meaning: nothing changes silently, and little is refused.
 
 Needs the corpora (QUERYWARDEN_CORPORA, else beside the project); skipped where there are none.
 """
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from benchmarks import corpora
-from benchmarks.fidelity import HASH_KEY, Count, accepted, count, empty_catalog
+from benchmarks.fidelity import HASH_KEY, Count, accepted, count, count_writes, empty_catalog
 from policies.catalog import Catalog
 from policies.decision import Deny
 from policies.pipeline import Snapshot, decide
@@ -56,6 +56,18 @@ def test_nothing_changes_silently_and_little_is_refused(corpus: str, system: Cat
     of_reads, of_allowed = LEAST[corpus]
     assert result.share >= of_reads, result.refused
     assert result.share_of_allowed >= of_allowed, result.refused
+
+
+@pytest.mark.parametrize(("corpus", "least"), [("orm", 0.98), ("clients", 1.0), ("regress", 0.94)])
+def test_writes_change_nothing_silently_and_few_are_refused(
+    corpus: str, least: float, system: Catalog
+) -> None:
+    if not corpora.available(corpus):
+        pytest.skip(f"no {corpus} corpus in {corpora.DIRECTORY}")
+    result = count_writes(corpus, system)
+    assert result.changed == []
+    assert result.writes == 0
+    assert result.passed >= least * result.total, result.refused
 
 
 @pytest.mark.parametrize("corpus", ["tpch", "tpcds", "job"])
