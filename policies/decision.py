@@ -196,6 +196,14 @@ class Plan:
     change: SessionChange | None = None
     reason: str = ""
 
+    @property
+    def consent(self) -> Consent | None:
+        """Whose consent it needs to run, or to run what it prepares."""
+        if self.write is not None:
+            return self.write.consent
+        naming = self.naming
+        return naming.query.consent if naming is not None and naming.query is not None else None
+
 
 @dataclass(frozen=True, slots=True)
 class Allow:
@@ -211,6 +219,14 @@ class Allow:
     policy_version: str
     mode: Mode = "enforce"
     named: bool = False
+
+    @property
+    def consent(self) -> Consent | None:
+        """That of the first statement that needs any."""
+        for plan in self.statements:
+            if (plan.write is not None or plan.naming is not None) and plan.consent is not None:
+                return plan.consent
+        return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,6 +51,8 @@ from policies.rules_writes import (
 )
 from policies.subject import Value
 
+# Where consents are kept. A statement that could write there could consent to itself.
+OWN_SCHEMA: Final = "querywarden"
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,62}\Z")
 _SUBJECT_VALUE = re.compile(r"subject\.([A-Za-z_][A-Za-z0-9_]{0,62})\Z")
 _UNQUOTED = re.compile(r"[a-z_\u0080-\uffff][a-z0-9_$\u0080-\uffff]*\Z")
@@ -151,6 +153,8 @@ def split_table(text: str) -> tuple[str, str]:
         raise invalid(
             "is a system catalog", "leave it out: catalogs have policy views of their own"
         )
+    if schema == OWN_SCHEMA:
+        raise invalid("is the proxy's own", "leave it out: nobody reads or writes it by statements")
     return schema, table
 
 

@@ -15,6 +15,7 @@ import signal
 import socket
 from collections import Counter
 from collections.abc import Callable, Coroutine, Mapping
+from functools import partial
 from pathlib import Path
 
 from policies.catalog import Catalog
@@ -22,6 +23,9 @@ from policies.check import findings
 from policies.pipeline import Snapshot
 from policies.rules import RulesError, RuleSet
 from proxy.admin.http import AdminServer
+from proxy.approvals.desk import SWEEP_SECONDS, Desk
+from proxy.approvals.hook import Hook
+from proxy.approvals.store import Store, StoreError, reachable
 from proxy.auth import Userlist, UserlistError
 from proxy.config import ConfigError, Settings, variable
 from proxy.contexts import Contexts
@@ -60,6 +64,7 @@ class App:
         self._userlist: Userlist
         self._listener: Listener | None = None
         self._estimates: Estimates | None = None
+        self._desk: Desk | None = None
         self._recorder: Recorder | None = None
         self._admin: AdminServer | None = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -89,6 +94,7 @@ class App:
         self._files = self._seen()
         rules = load([settings.rules])
         self._require_key(rules)
+        self._require_desk(rules)
         self._userlist = Userlist.load(settings.auth_file)
         catalog = await _read_aside(self._dsn)
         self.engine = Engine(self._snapshot(rules, catalog))
@@ -96,6 +102,7 @@ class App:
         self._estimates = Estimates(self._dsn)
         self.engine.estimate_by(self._estimates)
         self._announce(rules, catalog)
+        self._desk = await self._open_desk()
         self._recorder = self._start_recorder()
         self._admin = AdminServer(self.metrics.render, self._checks)
         self.admin_port = await _bound("admin", settings.admin, self._admin.start)
@@ -107,6 +114,7 @@ class App:
             self.metrics,
             max_statement_bytes=settings.max_statement_bytes,
             max_clients=settings.max_clients,
+            desk=self._desk,
         )
         self.port = await _bound("listen", settings.listen, self._listener.start)
         self._tasks = [
@@ -114,6 +122,9 @@ class App:
             asyncio.create_task(_forever("estimating costs", self._estimates.run)),
             asyncio.create_task(_forever("refreshing the catalog", self._refresh_catalog)),
         ]
+        if self._desk is not None:
+            counting = _forever("counting approvals", partial(self._count_approvals, self._desk))
+            self._tasks.append(asyncio.create_task(counting))
         # what lives now lives for good: the collector need not look at it again
         gc.collect()
         gc.freeze()
@@ -172,6 +183,9 @@ class App:
             self._listener = None
         if self._estimates is not None:
             await self._estimates.close()
+        if self._desk is not None:
+            await self._desk.close()
+            self._desk = None
         if self._recorder is not None:
             await asyncio.to_thread(self._recorder.close, RECORD_SECONDS)
             self._recorder = None
@@ -193,6 +207,7 @@ class App:
         try:
             rules = await asyncio.to_thread(load, [self.settings.rules])
             self._require_key(rules)
+            self._require_desk(rules)
             if rules == current.rules:
                 self.metrics.rules_reloaded("unchanged")
                 return f"rules: unchanged, version {rules.text_hash}"
@@ -248,6 +263,52 @@ class App:
                 f"the rules hash columns, which needs a key: set {variable('hash_key')} (as from"
                 f" `openssl rand -hex 32`) or name a file in {variable('hash_key_file')}"
             )
+
+    def _require_desk(self, rules: RuleSet) -> None:
+        gates = {one.approval.gate for one in rules.capabilities.values() if one.approval}
+        if gates and self.settings.approvals is None:
+            raise ConfigError(
+                f"the rules ask for approvals, which are kept in a PostgreSQL database: set"
+                f" {variable('approvals')} to postgresql://user:password@host:port/database"
+            )
+        missing = [
+            variable(name)
+            for name in ("approval_hook", "approval_hook_key")
+            if getattr(self.settings, name) is None
+        ]
+        if "callback" in gates and missing:
+            raise ConfigError(f"the rules have a callback for approvals: set {', '.join(missing)}")
+
+    async def _open_desk(self) -> Desk | None:
+        settings = self.settings
+        if settings.approvals is None:
+            return None
+        store = Store(settings.approvals.get_secret_value())
+        try:
+            await store.open()
+            if await reachable(self._dsn):
+                raise StoreError(
+                    "the upstream's login can reach it, and so could a client that gets around the"
+                    " proxy: use a database of its own, or another login that owns the schema"
+                )
+            self.metrics.approvals(await store.sweep())
+        except StoreError as error:
+            await store.close()
+            raise ConfigError(f"{variable('approvals')}: {error}") from None
+        hook, key = settings.approval_hook, settings.approval_hook_key
+        service = None
+        if hook is not None and key is not None:
+            secret = key.get_secret_value().encode()
+            service = Hook(hook.get_secret_value(), secret, settings.approval_hook_seconds)
+        return Desk(store, service, settings.approval_wait)
+
+    async def _count_approvals(self, desk: Desk) -> None:
+        """Wait, then mark what has expired and count."""
+        await asyncio.sleep(SWEEP_SECONDS)
+        try:
+            self.metrics.approvals(await desk.sweep())
+        except StoreError as error:
+            _log.error("approvals cannot be counted problem=%s", error)
 
     def _announce(self, rules: RuleSet, catalog: Catalog) -> None:
         """Say loudly what weakens enforcement, and tell the metrics the names in use."""

@@ -11,6 +11,7 @@ import importlib.resources
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
+from urllib.parse import urlsplit
 
 from pydantic import AliasChoices, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -19,7 +20,7 @@ from policies.steps.admit import MAX_BYTES
 from proxy.contexts import Key, KeyProblem, public_key, secret_key
 
 PREFIX = "QUERYWARDEN_"
-NO_FLAG = frozenset({"hash_key", "context_key"})  # secrets: flags can be seen
+NO_FLAG = frozenset({"hash_key", "context_key", "approval_hook_key"})  # secrets: flags can be seen
 SHORTEST_KEY = 16  # characters; below that a digest of a small set of values can be guessed
 
 _MESSAGES = {
@@ -63,8 +64,23 @@ def _parse_dsn(text: object) -> object:
     return text
 
 
+def _parse_url(text: object) -> object:
+    if not isinstance(text, str):
+        return text
+    try:
+        parts = urlsplit(text)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        host, port = "", None
+    here = host in ("localhost", "127.0.0.1", "::1")
+    if not host or port == 0 or (parts.scheme != "https" and not (parts.scheme == "http" and here)):
+        raise ValueError("must be https://host/path; http:// only to this machine itself")
+    return text
+
+
 Listen = Annotated[Address, NoDecode, BeforeValidator(parse_address)]
 Dsn = Annotated[SecretStr, BeforeValidator(_parse_dsn)]
+Url = Annotated[SecretStr, BeforeValidator(_parse_url)]
 
 
 class Settings(BaseSettings):
@@ -93,6 +109,26 @@ class Settings(BaseSettings):
     admin: Listen = Field(
         default=Address("127.0.0.1", 6433),
         description="HTTP address of /metrics, /healthz and /readyz: HOST:PORT.",
+    )
+    approvals: Dsn | None = Field(
+        default=None,
+        description="Where requests for approval are kept; not with the login of --upstream.",
+    )
+    approval_wait: float = Field(
+        default=0.0, ge=0.0, le=600.0,
+        description="Seconds a statement itself waits for its approval before it is held.",
+    )  # fmt: skip
+    approval_hook: Url | None = Field(
+        default=None,
+        description="Web service that answers for `gate: callback`: https://host/path.",
+    )
+    approval_hook_seconds: float = Field(
+        default=5.0, ge=0.1, le=60.0, description="How long its answer may take."
+    )
+    approval_hook_key: SecretStr | None = Field(
+        default=None,
+        min_length=SHORTEST_KEY,
+        description="Key that signs what is sent to it. No flag: it is secret.",
     )
     records: str = Field(
         default="-", description="Operation records: a file, or - for standard output."

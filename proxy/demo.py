@@ -71,6 +71,7 @@ def _run(console: Console, once: bool, port: int | None) -> int:
                 postgres.start()
             with _step(console, "loading the shop: 6 companies, 66,000 rows"):
                 postgres.create_database(demo_data.DATABASE, demo_data.SHOP)
+                postgres.create_database(demo_data.APPROVALS)
             return uvloop.run(_Demo(console, postgres, directory, once).run(_port(console, port)))
         finally:
             with _step(console, "stopping everything") if not once else contextlib.nullcontext():
@@ -128,6 +129,7 @@ class _Demo:
             listen=Address(HOST, port),
             admin=Address(HOST, 0),
             records=str(self._directory / "operations.jsonl"),
+            approvals=SecretStr(self._postgres.dsn(demo_data.APPROVALS)),
             hash_key=SecretStr(secrets.token_hex(16)),
         )
 
@@ -145,6 +147,7 @@ class _Demo:
         return Places(
             dsn={login: url(login) for login in LOGINS},
             direct=self._postgres.dsn(demo_data.DATABASE),
+            approvals=self._postgres.dsn(demo_data.APPROVALS),
             metrics=f"http://{HOST}:{app.admin_port}/metrics",
             records=self._directory / "operations.jsonl",
             rewrite=rewrite,
@@ -166,6 +169,7 @@ class _Demo:
         for name, place in (
             ("metrics", places.metrics),
             ("records", places.records),
+            ("approvals", places.approvals),
             ("rules", f"{shipped_rules() / 'demo.yaml'} (change and save: they are read again)"),
         ):
             self._console.print(f"  [dim]{name:8}[/]{place}", soft_wrap=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 DATABASE: Final = "shop"
+APPROVALS: Final = "approvals"  # a database of its own, out of clients' reach
 UPSTREAM_ROLE: Final = "querywarden_app"
 
 TABLES: Final = """

@@ -50,12 +50,14 @@ _RECORD_SECONDS = 5.0  # how long a record may take to reach the file
 @dataclass(frozen=True, slots=True)
 class Places:
     """Where everything is: DSNs by login, a superuser's DSN of the same database, the admin
-    address, the file of records, and the text a statement of a login becomes."""
+    address, the file of records, where approvals are kept, and the text a statement of a login
+    becomes."""
 
     dsn: dict[str, str]
     direct: str
     metrics: str
     records: Path
+    approvals: str
     rewrite: Callable[[str, str], str]
 
 

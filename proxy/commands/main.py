@@ -22,6 +22,8 @@ from proxy import __version__
 from proxy.app import AppError
 from proxy.auth import UserlistError
 from proxy.commands import CommandError
+from proxy.commands.approvals import grant, refuse, show
+from proxy.commands.approvals import listing as list_approvals
 from proxy.commands.check import check
 from proxy.commands.demo import demo
 from proxy.commands.explain import explain
@@ -45,6 +47,13 @@ COMMANDS: dict[str, Command | dict[str, Command | str]] = {
     "explain": explain,
     "passwd": passwd,
     "schema": schema,
+    "approvals": {
+        "": "Statements that wait for somebody's consent.",
+        "list": list_approvals,
+        "show": show,
+        "grant": grant,
+        "refuse": refuse,
+    },
     "ops": {"": "Work with operation records.", "list": listing, "verify": verify},
 }
 

@@ -32,6 +32,12 @@ def serve(
     auth_file: Annotated[Path | None, _option("auth_file", "FILE")] = None,
     listen: Annotated[str | None, _option("listen", "HOST:PORT")] = None,
     admin: Annotated[str | None, _option("admin", "HOST:PORT")] = None,
+    approvals: Annotated[str | None, _option("approvals", "DSN")] = None,
+    approval_wait: Annotated[float | None, _option("approval_wait", "SECONDS")] = None,
+    approval_hook: Annotated[str | None, _option("approval_hook", "URL")] = None,
+    approval_hook_seconds: Annotated[
+        float | None, _option("approval_hook_seconds", "SECONDS")
+    ] = None,
     records: Annotated[str | None, _option("records", "PATH|-")] = None,
     records_max_bytes: Annotated[int | None, _option("records_max_bytes", "BYTES")] = None,
     catalog_refresh: Annotated[float | None, _option("catalog_refresh", "SECONDS")] = None,
@@ -50,7 +56,8 @@ def serve(
 
     Clients connect to --listen with a login of --auth-file; what the login may do is in --rules.
     Every flag is also an environment variable. QUERYWARDEN_HASH_KEY, the key of hashed columns, is
-    only a variable (or a file): flags can be seen by every user of the machine.
+    only a variable (or a file), and so is QUERYWARDEN_APPROVAL_HOOK_KEY, which signs what is sent
+    to --approval-hook: flags can be seen by every user of the machine.
 
     [bold]Signals.[/bold] SIGHUP reads rules, logins and the upstream catalog again (a changed file
     is noticed by itself); rules with an error never replace good ones. SIGTERM lets open

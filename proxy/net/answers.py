@@ -7,7 +7,7 @@ ours has a one-line JSON DETAIL, so that a program can read the reason, and neve
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from policies.decision import Check, Deny
@@ -30,6 +30,7 @@ _ASK: Final = b"ask whoever keeps the rules to run: querywarden check"
 # An error in a statement that SQL prepared, by another text than the one that failed.
 _STALE: Final = b"the prepared statement does not fit the arguments, or the database as it is now"
 _AGAIN: Final = b"cast the arguments to the parameters' types, or prepare it again"
+_NO_MORE: Final[Mapping[str, str]] = {}
 _WORDING: Final = b"42"  # syntax error or access rule violation
 
 
@@ -60,9 +61,9 @@ def fatal(sqlstate: str, message: str, hint: str = "") -> bytes:
     return error(sqlstate, message, hint, severity="FATAL")
 
 
-def denial(deny: Deny, severity: str = "ERROR") -> bytes:
-    """The ErrorResponse of a refusal."""
-    detail = {"code": deny.reason.code, "policy_version": deny.policy_version}
+def denial(deny: Deny, severity: str = "ERROR", more: Mapping[str, str] = _NO_MORE) -> bytes:
+    """The ErrorResponse of a refusal. `more`: what else a program can read in DETAIL."""
+    detail = {"code": deny.reason.code, "policy_version": deny.policy_version, **more}
     return error(
         deny.reason.sqlstate,
         deny.message,

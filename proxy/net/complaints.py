@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from policies.decision import Facts, Plan
-from proxy.net import answers, write_errors
+from proxy.net import answers, holding, write_errors
 from proxy.net.passing import Passing
 from proxy.net.statement import Statement
 from proxy.net.write_errors import Failure, tells_of_rows
@@ -49,7 +49,7 @@ class Complaints(Passing):
         hint = plan.hints.get(sqlstate, "") if plan is not None else ""
         if sqlstate == _CANCELED and head is not None:
             hint = session.time_hint(head[3], self._now)
-        hint = failure.hint or hint
+        hint = holding.spent(head, failure.hint or hint)
         if head is not None and not ours and not self._is_over(head):
             outcome = "cancelled" if sqlstate == _CANCELED else failure.outcome
             self._result.take_up(head)

@@ -14,6 +14,7 @@ from typing import Final, cast
 from policies.steps.admit import MAX_BYTES
 from proxy.auth import Userlist
 from proxy.net import answers
+from proxy.net.consents import Desk
 from proxy.net.intake import Closed, Intake
 from proxy.net.overdue import GRACE_SECONDS, Overdue
 from proxy.net.replies import Replies
@@ -46,8 +47,10 @@ class Listener:
         connect_seconds: float = CONNECT_SECONDS,
         max_statement_bytes: int = MAX_BYTES,
         max_clients: int = MAX_CLIENTS,
+        desk: Desk | None = None,
     ) -> None:
         self._engine = engine
+        self._desk = desk
         self._observers = tuple(observers)
         self._metrics = metrics
         self._max_statement_bytes = max_statement_bytes
@@ -155,7 +158,9 @@ class Listener:
         )  # fmt: skip
         session.requests = Requests(session, self._max_statement_bytes)
         session.replies = Replies(session)
-        session.pid = opened.pid
+        session.pid, session.consents.desk = opened.pid, self._desk
+        for name, value in opened.parameters.items():
+            session.consents.reported(name, value)
         self._sessions.add(session)
         self._keys[opened.pid] = (session, admitted.secret, opened.secret)
         try:
@@ -183,6 +188,8 @@ class Listener:
         """Forwarded only with the right secret, and only to the upstream this client holds now."""
         held = self._keys.get(request.pid)
         if held is None or not hmac.compare_digest(held[1], request.secret):
+            return
+        if held[0].consents.cancel():
             return
         await send_cancel(self._door.upstream, request.pid, held[2], self._door.connect_seconds)
 

@@ -29,6 +29,8 @@ def check_query(session: Session, decision: Decision) -> Decision | None:
     priced = check_price(session, decision)
     if not isinstance(priced, Allow):
         return check_refused(session, priced) if priced is not None else None
+    if session.consents.asking is not None:  # counted before it waited for somebody's consent
+        return decision
     paid = [one.facts for one in decision.statements if one.facts.operation not in _FREE]
     if not paid:
         return decision

@@ -157,6 +157,12 @@ class _Judgement:
                 f'"{naming.name}" was not prepared under capability "{naming.capability}"',
                 "name the capability in the PREPARE",
             )
+        if query.consent is not None:
+            raise self._denied(
+                plan,
+                f'prepared statement "{naming.name}" needs approval, so EXECUTE does not run it',
+                "send it by itself, or run it the way it was prepared",
+            )
         return target
 
     def _cursor(self, plan: Plan, naming: Naming) -> Statement:

@@ -60,6 +60,8 @@ class Refusals:
         A Parse keeps its name, as PostgreSQL drops the unnamed statement when its Parse fails.
         What follows up to the Sync is dropped here: the upstream would ignore it.
         """
+        if self._buffer[start] in b"QF":
+            return self._refuse_query(start, stop, count, answer)
         self._cut(start, stop, count)
         self._session.upstream.parse(name, OwnStatement.REFUSED, NO_TYPES)
         self._ledger.owed.append((REFUSED, name, None, self._arrival, answer))
@@ -74,11 +76,10 @@ class Refusals:
         self._ledger.sync_sent((REFUSED_QUERY, b"", None, self._arrival, answer))
         return HOLD_AFTER if self._session.unsettled else GO
 
-    def _internal_error(self, tag: int, start: int, stop: int, count: int) -> int:
+    def _internal_error(self, start: int, stop: int, count: int) -> int:
         """A handler failed: the statement is refused, and nothing of it has gone out."""
         answer = self._session.refused(self._session.internal_error(), self._arrival)
-        refuse = self._refuse_query if tag in b"QF" else self._refuse
-        return refuse(start, stop, count, answer)
+        return self._refuse(start, stop, count, answer)
 
     def _nameless(self, start: int, stop: int, count: int) -> int:
         """A body whose names cannot be read, refused as PostgreSQL refuses it."""

@@ -14,7 +14,7 @@ from time import perf_counter
 from typing import Final
 
 from policies.decision import Plan
-from proxy.net import answers, naming, round_trips
+from proxy.net import answers, holding, naming, round_trips
 from proxy.net.affected import rows_affected
 from proxy.net.complaints import Complaints
 from proxy.net.session import MOST_OWED, Session
@@ -275,6 +275,7 @@ class Replies(Complaints, asyncio.Protocol):
     def _parameters(self, start: int, stop: int, count: int) -> None:
         if self._ledger.owed[0][0] != DESCRIBE_STATEMENT:
             raise OutOfStep
+        holding.described(self._ledger.owed[0], self._buffer[start + _BODY : stop])
 
     def _columns(self, start: int, stop: int, count: int) -> None:
         kind, _, statement, _, _ = self._ledger.owed[0]
@@ -310,6 +311,7 @@ class Replies(Complaints, asyncio.Protocol):
         status = self._session.status = self._buffer[start + _BODY]
         if self._session.unsettled:
             self._session.acting.ready(status == _IDLE)
+        self._session.consents.unreported = False
         if status == _IDLE:
             self._result.portal_gone(None, self._now)
             if not owed:
@@ -320,6 +322,7 @@ class Replies(Complaints, asyncio.Protocol):
 
     def _parameter(self, start: int, stop: int, count: int) -> None:
         status = ParameterStatus.decode(self._buffer[start + _BODY : stop])
+        self._session.consents.reported(status.name, status.value)
         if status.name == b"application_name":
             session = self._session
             name = status.value.decode("utf-8", "replace")

@@ -15,8 +15,8 @@ from typing import Final
 
 from policies import reasons
 from policies.decision import Allow, Deny, Facts
-from proxy.net import answers, naming, round_trips
-from proxy.net.metering import check_query, check_run
+from proxy.net import answers, holding, naming, round_trips
+from proxy.net.metering import check_query
 from proxy.net.refusals import GO, HOLD, HOLD_AFTER, STOP, Refusals
 from proxy.net.session import MOST_OWED, Session, complain
 from proxy.net.standing import USABLE, check_parse, check_portal, check_statement, parse_problem
@@ -94,6 +94,8 @@ class Requests(Refusals, asyncio.Protocol):
             if session.engine.snapshot is not session.snapshot:
                 session.take_snapshot()
             self._act(*self._held.popleft())
+        if not session.waiting:
+            session.consents.forget()
         self._between = self._reader.clear and not self._held
         if self._ended and not session.waiting:
             self.eof_received()
@@ -112,7 +114,7 @@ class Requests(Refusals, asyncio.Protocol):
                     step = self._act_by_phase(frame)
             except Exception as error:
                 complain("a message could not be handled", error)
-                step = self._internal_error(tag, start, stop, count)
+                step = self._internal_error(start, stop, count)
             if step:
                 end = start if step == HOLD else stop
                 if step != STOP:
@@ -165,8 +167,7 @@ class Requests(Refusals, asyncio.Protocol):
         if not count or stop - start > self._longest:
             return self._refuse_query(start, stop, count, session.too_long(self._arrival))
         if stop - start <= _BODY or self._buffer[stop - 1]:
-            answer = session.violation("invalid string in message", self._arrival)
-            return self._refuse_query(start, stop, count, answer)
+            return self._nameless(start, stop, count)
         text = self._buffer[start + _BODY : stop - 1]
         found, seconds, cached = self._decide(text)
         if isinstance(found, Allow) and self._ledger.owed and _is_alone(session, found):
@@ -179,9 +180,9 @@ class Requests(Refusals, asyncio.Protocol):
             return self._refuse_query(start, stop, count, answer)
         statement = Statement(text, decision, session.snapshot, seconds, cached)
         if statement.asks or session.unsettled:
-            refusal = naming.judge(session, statement, self._arrival)
-            if refusal is not None:
-                return self._refuse_query(start, stop, count, refusal)
+            step = holding.judge_query(session, statement, self._arrival)
+            if step != USABLE:
+                return self._not_usable(step, start, stop, count)
         self._cut(start, stop, count)
         self._names.query_sent()
         if statement.writes and any_held(session, statement.plans):
@@ -193,11 +194,9 @@ class Requests(Refusals, asyncio.Protocol):
 
     def _function_call(self, start: int, stop: int, count: int) -> int:
         deny = self._session.deny(
-            reasons.STATEMENT_NOT_ALLOWED,
-            "function call messages are not available",
-            "call the function in a SELECT",
-            Facts(operation="call"),
-        )
+            reasons.STATEMENT_NOT_ALLOWED, "function call messages are not available",
+            "call the function in a SELECT", Facts(operation="call"),
+        )  # fmt: skip
         return self._refuse_query(start, stop, count, self._session.refused(deny, self._arrival))
 
     # The extended protocol.
@@ -222,7 +221,7 @@ class Requests(Refusals, asyncio.Protocol):
         if isinstance(decision, Deny):
             answer = session.refused(decision, self._arrival, seconds, cached)
             return self._refuse(start, stop, count, answer, name)
-        statement = Statement(text, decision, session.snapshot, seconds, cached)
+        statement = Statement(text, decision, session.snapshot, seconds, cached, types=types)
         self._cut(start, stop, count)
         session.upstream.parse(name, decision, types)
         name = name[:NAME_BYTES]
@@ -246,8 +245,12 @@ class Requests(Refusals, asyncio.Protocol):
             step = check_statement(self._session, statement, name, self._arrival)
             if step != USABLE:
                 return self._not_usable(step, start, stop, count)
-        if self._session.metered and (answer := check_run(self._session, statement, self._arrival)):
-            return self._refuse(start, stop, count, answer)
+        if self._session.metered or (statement is not None and statement.consent):
+            given = buffer[last + 1 : stop] if count else None
+            run = holding.judge_bind(self._session, statement, given, self._arrival)
+            if isinstance(run, int | bytes):
+                return self._not_usable(run, start, stop, count)
+            statement = run
         portal = buffer[start + _BODY : middle][:NAME_BYTES]
         if statement is not None and statement.writes:
             if count:
@@ -396,8 +399,8 @@ class Requests(Refusals, asyncio.Protocol):
 
 
 def _is_alone(session: Session, allow: Allow) -> bool:
-    """Whether it is judged, or sent in steps, when nothing else is under way."""
-    return allow.named or any_held(session, allow.statements)
+    """Whether it is judged, asked about or sent in steps when nothing else is under way."""
+    return allow.named or allow.consent is not None or any_held(session, allow.statements)
 
 
 Handler = Callable[[Requests, int, int, int], int]
@@ -415,15 +418,12 @@ HANDLERS: Final[dict[int, Handler]] = {
     ord("H"): Requests._flush,
     ord("F"): Requests._function_call,
     ord("X"): Requests._terminate,
-    ord("d"): Requests._ignored,
-    ord("c"): Requests._ignored,
-    ord("f"): Requests._ignored,
+    **dict.fromkeys(b"dcf", Requests._ignored),
     0: Requests._more,
 }
 
 # In a COPY from the client.
 COPY_HANDLERS: Final[dict[int, Handler]] = {
     ord("d"): Requests._copy_data,
-    ord("c"): Requests._end_copy,
-    ord("f"): Requests._end_copy,
+    **dict.fromkeys(b"cf", Requests._end_copy),
 }

@@ -23,6 +23,7 @@ from policies.subject import Assumed, Subject
 from proxy.net import answers
 from proxy.net.acting import NOTHING, Acting
 from proxy.net.affected import Totals, totals_of
+from proxy.net.consents import Consents
 from proxy.net.statement import Statement, Versioned, decision_of
 from proxy.net.unsettled import Unsettled
 from proxy.net.upstream import TERMINATE, Upstream
@@ -103,6 +104,7 @@ class Session:
         self.terminating = False  # the client will send nothing more
         self.closed = False
         self.pid = 0  # the upstream's, which the client sees
+        self.consents = Consents()
         self.requests: Requests | None = None
         self.replies: Replies | None = None
         self.steps: Steps | None = None  # of the Query under way, when it goes up in steps
@@ -262,6 +264,7 @@ class Session:
             spent, cached = statement.decide_seconds, statement.cached
             statement.decide_seconds, statement.cached = 0.0, True
             if plan is not None:
+                self.consents.ended(plan)
                 decision = statement.decision if plan is statement.plan else decision_of(plan)
         begun = clock + spent
         if begun < self.last_done:
@@ -273,6 +276,7 @@ class Session:
             started, mode, outcome, sqlstate, code, hint, rows, affected, size, truncated,
             spent, now - begun, now - clock, "hit" if cached else "miss",
             "" if plan is None else self.acting.reason(plan),
+            "" if statement is None else statement.approval_id,
         )  # fmt: skip
         if wrote is not None:
             wrote.tell(operation)
@@ -405,6 +409,7 @@ class Session:
         if self.closed:
             return
         self.closed = True
+        self.consents.cancel()
         now = perf_counter()
         certain = not self.ledger.owed
         if self.replies is not None:

@@ -120,7 +120,7 @@ def check_snapshot(session: Session, statement: Statement, arrival: Arrival) -> 
         if step != USABLE:
             return step
     decision, _, _ = session.decide(statement.text)
-    same = isinstance(decision, Allow) and _texts(decision) == _texts(statement.allow)
+    same = isinstance(decision, Allow) and _same(decision, statement)
     if isinstance(decision, Allow) and same and not statement.doubtful:
         priced = check_price(session, decision) if session.metered else decision
         if priced is None:
@@ -146,8 +146,15 @@ def stale(session: Session, statement: Statement, arrival: Arrival) -> bytes:
     return session.refused(deny, arrival)
 
 
-def _texts(allow: Allow) -> tuple[bytes, ...]:
-    return (allow.text, *(plan.sql for plan in allow.statements))
+def _same(allow: Allow, statement: Statement) -> bool:
+    """Whether it may go on as it is: nothing of its text has changed, nor whose consent it needs. A
+    consent that was given holds under the rules it was given under."""
+    given = not statement.approval_id or allow.policy_version == statement.allow.policy_version
+    return given and _terms(allow) == _terms(statement.allow)
+
+
+def _terms(allow: Allow) -> tuple[object, ...]:
+    return (allow.text, *((plan.sql, plan.consent) for plan in allow.statements))
 
 
 def parse_problem(last: int, types: bytes) -> str:

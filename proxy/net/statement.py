@@ -33,18 +33,21 @@ class Statement(Named):
     writes, so it is judged each time it runs; `by_sql`: SQL prepared it, and what runs is
     the query in it. One for each plan of a text that was judged, `made`: what goes by the name it
     makes, `targets`: what it reads from. `spent`: bytes a cursor has given. `writes`: it has the
-    session see to what it writes. `special`: its messages do not take the shortcut.
+    session see to what it writes. `special`: its messages do not take the shortcut. `consent`:
+    somebody must agree to each run; `approval_id`: of this one. `types`: those its Parse declares,
+    and `described` those the upstream says its parameters have, as they stand in messages.
     """
 
     __slots__ = (
-        "_run", "allow", "asks", "by_sql", "cached", "cap", "decide_seconds", "decision", "holds",
-        "made", "may_copy", "most_bytes", "named", "plan", "plans", "snapshot", "special", "spent",
-        "targets", "text", "writes",
+        "_run", "allow", "approval_id", "asks", "by_sql", "cached", "cap", "consent",
+        "decide_seconds", "decision", "described", "holds", "made", "may_copy", "most_bytes",
+        "named", "plan", "plans", "snapshot", "special", "spent", "targets", "text", "types",
+        "writes",
     )  # fmt: skip
 
     def __init__(
         self, text: bytes, allow: Allow, snapshot: Versioned, decide_seconds: float, cached: bool,
-        by_sql: bool = False,
+        by_sql: bool = False, types: bytes = b"",
     ) -> None:  # fmt: skip
         self.doubtful = self.settled = False
         self.group = -1
@@ -52,6 +55,9 @@ class Statement(Named):
         self.decide_seconds = decide_seconds
         self.cached = cached
         self.by_sql = by_sql
+        self.types = types
+        self.described = b""
+        self.approval_id = ""
         self.made: Sequence[Statement | None] = ()
         self.targets: Sequence[Statement | None] = ()
         self.spent = 0
@@ -63,6 +69,7 @@ class Statement(Named):
         self.allow = allow
         self.snapshot = snapshot
         self.named = allow.named
+        self.consent = allow.consent
         self.holds = self.may_copy = allow.mode != "enforce" and b"copy" in allow.text.lower()
         if allow.named and any(sets(plan) for plan in allow.statements):
             self.holds = True
@@ -102,7 +109,9 @@ class Statement(Named):
 
     def again(self) -> Statement:
         """The same for one more run of a prepared statement, whose names are judged each time."""
-        run = Statement(self.text, self.allow, self.snapshot, self.decide_seconds, self.cached)
+        run = Statement(
+            self.text, self.allow, self.snapshot, self.decide_seconds, self.cached, types=self.types
+        )
         run.settled, run.group, run.doubtful = self.settled, self.group, self.doubtful
         self.decide_seconds, self.cached = 0.0, True
         return run

@@ -105,6 +105,8 @@ def entity(fields: str, profile: str = "prod") -> str:
         ("entities: {u: {table: users}}", (2, 23), "entities.u.table", "write public.users"),
         ("entities: {u: {table: public.U}}", (2, 23), "entities.u.table", "'\"U\"'"),
         ("entities: {u: {table: pg_catalog.x}}", (2, 23), "entities.u.table", "system catalog"),
+        ("entities: {u: {table: querywarden.x}}", (2, 23), "entities.u.table", "proxy's own"),
+        ("functions: {f: {function: '\"querywarden\".x'}}", (2, 27), "functions.f.function", "own"),
         ("entities: {u: {tenant: 'a*'}}", (2, 24), "entities.u.tenant", "not a glob"),
         ("entities: {u: {rows: ' '}}", (2, 22), "entities.u.rows", "must not be empty"),
         (

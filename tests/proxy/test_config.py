@@ -50,6 +50,9 @@ def test_every_setting_can_come_from_the_environment(monkeypatch: pytest.MonkeyP
         "MAX_STATEMENT_BYTES": "2048", "LOG_LEVEL": "debug", "HASH_KEY": "k" * 32,
         "HASH_KEY_FILE": "key.txt", "CONTEXT_KEY": "c" * 32, "CONTEXT_KEY_FILE": "key.txt",
         "CONTEXT_PUBLIC_KEY_FILE": "key.pem", "CONTEXT_SECONDS": "60",
+        "APPROVALS": "postgresql://h/a", "APPROVAL_WAIT": "30",
+        "APPROVAL_HOOK": "https://h/ask", "APPROVAL_HOOK_SECONDS": "2",
+        "APPROVAL_HOOK_KEY": "s" * 32,
     }  # fmt: skip
     for name, value in values.items():
         monkeypatch.setenv(f"QUERYWARDEN_{name}", value)
@@ -98,6 +101,16 @@ def test_missing_settings_are_named_with_flag_and_variable() -> None:
         ("max_clients", "0", "--max-clients (QUERYWARDEN_MAX_CLIENTS): input should be greater"),
         ("catalog_refresh", "soon", "--catalog-refresh (QUERYWARDEN_CATALOG_REFRESH): must be a"),
         ("hash_key", "hunter2", "QUERYWARDEN_HASH_KEY: value should have at least 16"),
+        ("approval_hook_key", "hunter2", "QUERYWARDEN_APPROVAL_HOOK_KEY: value should have at"),
+        ("approvals", "hunter2", "--approvals (QUERYWARDEN_APPROVALS): must be a URL"),
+        ("approval_wait", "601", "--approval-wait (QUERYWARDEN_APPROVAL_WAIT): input should be"),
+        (
+            "approval_hook",
+            "http://hunter2.example/",
+            "--approval-hook (QUERYWARDEN_APPROVAL_HOOK): must be https://host/path; http://",
+        ),
+        ("approval_hook", "https://", "--approval-hook (QUERYWARDEN_APPROVAL_HOOK): must be https"),
+        ("approval_hook", "https://h:x/", "--approval-hook (QUERYWARDEN_APPROVAL_HOOK): must be"),
         ("log_level", "loud", "--log-level (QUERYWARDEN_LOG_LEVEL): string should match"),
     ],
 )
@@ -109,7 +122,8 @@ def test_wrong_settings_say_what_they_must_be(name: str, value: str, expected: s
 
 
 def test_secrets_are_not_printed() -> None:
-    settings = load_settings({**NEEDED, "hash_key": "hunter2-hunter2-hunter2"})
+    secret = {"hash_key": "hunter2-hunter2-hunter2", "approvals": "postgresql://u:hunter2@h/a"}
+    settings = load_settings({**NEEDED, **secret, "approval_hook": "http://localhost:1/hunter2"})
     assert "hunter2" not in f"{settings!r} {settings} {settings.model_dump()}"
 
 

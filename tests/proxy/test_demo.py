@@ -127,6 +127,7 @@ async def test_the_tour_notices_a_database_that_is_not_protected() -> None:
             direct=dsn,
             metrics=f"http://127.0.0.1:{free_port()}/metrics",
             records=postgres.directory / "none",
+            approvals=dsn,
             rewrite=lambda _, statement: statement,
         )
         tour = Tour(Console(file=io.StringIO()), places)
