@@ -150,12 +150,14 @@ class Write:
     the upstream's. `silent`: the rows that come back are ours alone, the client asked for none.
     `images`: the last column of each row is ours, the row before and after as JSON text.
     `constraints`: name of a constraint of the database -> the invariant it enforces. `shown`: the
-    names of relations, columns and constraints that the database's own errors may say.
+    names of relations, columns and constraints that the database's own errors may say. `inside`:
+    the rows that writes in WITH can affect at most, which the command tag does not count.
     """
 
     bound: int | None
     most: int
     most_rule: str
+    inside: int = 0
     tag: str = ""
     silent: bool = False
     images: bool = False

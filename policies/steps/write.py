@@ -95,8 +95,8 @@ def obligations(statement: Statement) -> Write:
             "send each write as a statement of its own",
             rule=f"capabilities.{statement.capability}.images",
         )
-    bounds = [target.bound for target in targets]
-    most = sum(update.most_rows(target)[0] for target in targets)
+    inside = sum(target.bound or 0 for target in targets if target is not top)
+    most, rule = update.most_rows(top or targets[0])
     asked = top is None or "returningClause" in top.node
     invariants = [
         (name, "constraint" if known.constraint else "statement", known.constraint or "")
@@ -106,9 +106,10 @@ def obligations(statement: Statement) -> Write:
     ]
     required = capability.reason
     return Write(
-        bound=None if None in bounds else sum(bound or 0 for bound in bounds),
+        bound=top.bound if top is not None else 0,
         most=most,
-        most_rule=update.most_rows(top or targets[0])[1],
+        most_rule=rule,
+        inside=inside,
         tag="DELETE" if top is not None and top.marks else "",
         silent=not asked and top is not None and _is_watched(top),
         images=capability.images,

@@ -11,6 +11,7 @@ Knows results, plans and sessions; the frames it is given and gives are whole.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import accumulate
 from struct import Struct
 from typing import Final
 
@@ -154,16 +155,17 @@ class Writing:
         later = result.affected is not None  # a portal's step, which was counted before
         if not later:
             rows = rows_affected(tag)
-            refusal = self._judge(write, write.bound if rows is None else rows, kept)
+            counted = write.bound if rows is None else rows
+            refusal = self._judge(write, counted, kept)
             if refusal is not None and not kept:
                 raise OutOfStep  # the client could only be told when it is too late
             if refusal is not None:
                 self._refuse(entry, plan, refusal)
                 return None
-            self._session.writes.wrote(write, (write.bound if rows is None else rows) or 0)
+            self._session.writes.wrote(write, (counted or 0) + write.inside)
             result.affected = rows
             result.size += self._session.taken if write.copies_in else 0
-        shown = [*result.rest, *self._shown(write, result.affected)]
+        shown = [*result.rest, *self._fitting(plan, self._shown(write, result.affected))]
         result.wrote = went_well(write, self._images)
         result.rest = []
         if write.tag:
@@ -184,7 +186,8 @@ class Writing:
         refusal = over_statement(write, rows)
         totals, before = self._session.totals, self._session.writes
         if refusal is None and totals is not None and kept:
-            refusal = over_totals(totals, rows or 0, before.rows, before.total)
+            together = (rows or 0) + write.inside
+            refusal = over_totals(totals, together, before.rows, before.total)
         if refusal is None and self._full and not write.silent:
             refusal = too_large(write)
         return refusal
@@ -201,6 +204,17 @@ class Writing:
             self._images.truncated |= rows is not None and len(pairs) < rows
             kept = [row for row, _ in pairs]
         return [] if write.silent else kept
+
+    def _fitting(self, plan: Plan, shown: list[bytes]) -> list[bytes]:
+        """Those within the limits of a result, which a SELECT over writes in WITH has."""
+        number = len(shown) if plan.cap is None else min(len(shown), plan.cap)
+        if plan.most_bytes is not None:
+            sizes = accumulate(map(len, shown[:number]))
+            number = sum(size <= plan.most_bytes for size in sizes)
+        if number < len(shown):
+            self._result.truncated = True
+            self._result.swallowed += len(shown) - number
+        return shown[:number]
 
     def _refuse(self, entry: Entry[Statement], plan: Plan, refusal: Refusal) -> None:
         """What the upstream will refuse too goes up before anything else does."""

@@ -166,6 +166,24 @@ def test_what_a_tag_does_not_count_is_refused(proxy: Proxy, database: str) -> No
             assert state(database) == UNTOUCHED
 
 
+@pytest.mark.parametrize("limits, given", [({"cap": 2}, 2), ({"most_bytes": 40}, 1), ({}, 3)])
+def test_what_is_read_beside_a_write_keeps_its_limits(
+    budget: Proxy, limits: dict[str, int], given: int
+) -> None:
+    text = "WITH w AS (UPDATE t SET n = 0 WHERE id = 1) SELECT repeat('x', 20) FROM t LIMIT 3"
+    engine = budget.engine
+    assert isinstance(engine, WritingEngine)
+    plan = plan_of(text, Write(0, MOST, RULE, inside=3))
+    engine.plans[text.encode()] = replace(plan, **limits)  # type: ignore[arg-type]
+    for cursor in (psycopg.Cursor, psycopg.ClientCursor):
+        with budget.connect(autocommit=True) as connection:
+            done = cursor(connection).execute(text)
+            assert (len(done.fetchall()), done.statusmessage) == (given, f"SELECT {given}")
+            with pytest.raises(errors.ProgramLimitExceeded), connection.transaction():
+                connection.execute(text)
+                connection.execute(FEW)
+
+
 def plan_of(text: str, write: Write) -> Plan:
     return Plan(text.encode(), Facts(operation="select"), write=write, returns_rows=True)
 
