@@ -2,9 +2,9 @@
 
 Written from the manual (54.2) and tcop/postgres.c, independently of the proxy, so that what a
 client sees through a session can be compared with what it would see without one. A statement is its
-first word: `rows N` gives N rows, `fail` fails when run, `bad` (and the proxy's own poison) when
-parsed, `deny` when parsed with another SQLSTATE, `begin`, `commit`, `rollback` as in SQL; an
-`allowed` in front of it means nothing.
+first word: `rows N` gives N rows, `give N` writes them first, `write N` gives none, `fail` fails
+when run, `bad` (and the proxy's own poison) when parsed, `deny` when parsed with another SQLSTATE,
+`begin`, `commit`, `rollback` as in SQL; an `allowed` in front of it means nothing.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ from proxy.wire.messages import (
 )
 
 COLUMNS = RowDescription()
+_GIVING = (b"rows", b"give")
 
 
 class Failure(Exception):
@@ -51,6 +52,7 @@ class Portal:
 
     text: bytes
     left: int
+    done: bool = False
 
 
 @dataclass
@@ -128,7 +130,7 @@ class ModelServer:
             answers.append(EmptyQueryResponse())
         for text in texts:
             self._read(text)
-            if text.startswith(b"rows"):
+            if text.startswith(_GIVING):
                 answers.append(COLUMNS)
             answers += self._run(Portal(text, _rows(text)), 0)
 
@@ -143,13 +145,19 @@ class ModelServer:
             return [EmptyQueryResponse()]
         if word == b"fail":
             raise Failure("22012")
-        if word == b"rows":
+        if word == b"write":
+            if portal.done:
+                raise Failure("55000")
+            portal.done = True
+            return [CommandComplete(b"UPDATE " + portal.text.split(b" ")[1])]
+        if word in _GIVING:
             count = min(portal.left, limit) if limit else portal.left
             portal.left -= count
             rows: list[Message] = [DataRow((b"x",))] * count
             if limit and count == limit:
                 return [*rows, PortalSuspended()]
-            return [*rows, CommandComplete(b"SELECT %d" % count)]
+            verb = b"SELECT" if word == b"rows" else b"UPDATE"
+            return [*rows, CommandComplete(b"%b %d" % (verb, count))]
         if word == b"begin":
             self.status = "T"
         elif word in (b"commit", b"rollback"):
@@ -200,11 +208,11 @@ class ModelServer:
     def _describe(self, message: Describe) -> list[Message]:
         if message.kind == b"S":
             text = self._statement(message.name)
-            return [ParameterDescription(), COLUMNS if text.startswith(b"rows") else NoData()]
+            return [ParameterDescription(), COLUMNS if text.startswith(_GIVING) else NoData()]
         portal = self.portals.get(message.name)
         if portal is None:
             raise Failure("34000")
-        return [COLUMNS if portal.text.startswith(b"rows") else NoData()]
+        return [COLUMNS if portal.text.startswith(_GIVING) else NoData()]
 
 
 def _plain(text: bytes) -> bytes:
@@ -212,4 +220,4 @@ def _plain(text: bytes) -> bytes:
 
 
 def _rows(text: bytes) -> int:
-    return int(text.split(b" ")[1]) if text.startswith(b"rows") else 0
+    return int(text.split(b" ")[1]) if text.startswith(_GIVING) else 0

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from policies import reasons
-from policies.decision import Allow, Decision
+from policies.decision import Allow, Decision, Write
 from policies.subject import Subject
 from proxy.wire.messages import (
     FROM_CLIENT,
@@ -35,13 +35,18 @@ TEXTS = [
     b"rows 0", b"rows 1", b"rows 3", b"rows 250", b"fail", b"bad", b"deny", b"begin", b"commit",
     b"rollback", b"",
 ]  # fmt: skip
-QUERIES = [*TEXTS, b"rows 2; rows 1", b"rows 1; fail; rows 2", b"begin; rows 1", b"deny; rows 1"]
+WRITES = [b"write 2", b"give 0", b"give 1", b"give 3"]
+QUERIES = [
+    *TEXTS, *WRITES, b"rows 2; rows 1", b"rows 1; fail; rows 2", b"begin; rows 1", b"deny; rows 1",
+    b"give 2; rows 1", b"rows 1; write 1; fail; give 1", b"begin; give 1; commit; write 1",
+    b"give 1; begin; fail", b"commit; write 2; rows 2",
+]  # fmt: skip
 TYPES = st.sampled_from([(), (23,), (23, 25)])
 NAMES = st.sampled_from([b"", b"s", b"t"])
 
 MESSAGES: st.SearchStrategy[Message] = st.one_of(
     st.sampled_from(QUERIES).map(Query),
-    st.builds(Parse, NAMES, st.sampled_from(TEXTS), TYPES),
+    st.builds(Parse, NAMES, st.sampled_from([*TEXTS, *WRITES]), TYPES),
     st.builds(Bind, NAMES, NAMES),
     st.builds(Describe, st.sampled_from([b"S", b"P"]), NAMES),
     st.builds(Execute, NAMES, st.sampled_from([0, 1, 2])),
@@ -61,7 +66,7 @@ UNITS: st.SearchStrategy[list[Message]] = st.one_of(
     st.builds(
         lambda name, text, types, bind: [Parse(name, text, types), *bind(name)],
         NAMES,
-        st.sampled_from(TEXTS),
+        st.sampled_from([*TEXTS, *WRITES]),
         TYPES,
         BINDS,
     ),
@@ -133,8 +138,12 @@ def texts_of(raw: bytes) -> list[bytes]:
     return found
 
 
+WRITE = Write(None, 100, "")
+HELD = frozenset(text for text in WRITES if text != b"give 1") | {b"write 1", b"give 2"}
+
+
 class Rewriting(TableEngine):
-    """Allows nothing as it is."""
+    """Allows nothing as it is; most writes are held until they are counted."""
 
     def __init__(self) -> None:
         super().__init__(dict(DENIALS))
@@ -144,7 +153,10 @@ class Rewriting(TableEngine):
             return deny(reasons.INVALID_TEXT), False
         decision, cached = super().decide(subject, text)
         if isinstance(decision, Allow):
-            plans = tuple(replace(p, sql=b"allowed " + p.sql) for p in decision.statements)
+            plans = tuple(
+                replace(p, sql=b"allowed " + p.sql, write=WRITE if p.sql in HELD else None)
+                for p in decision.statements
+            )
             joined = b"; ".join(each.sql for each in plans)
             decision = replace(decision, statements=plans, text=joined)
         return decision, cached
