@@ -43,7 +43,7 @@ _BODY: Final = 5  # where a frame's body begins
 _IDLE: Final = ord("I")
 
 _DESCRIBES: Final = frozenset({DESCRIBE_PORTAL, DESCRIBE_STATEMENT})
-_COUNTING_INITIALS: Final = frozenset({b"I", b"U", b"D", b"M", b"C"})
+_COUNTING_INITIALS: Final = frozenset(b"IUDMC")
 _RETURNING: Final = frozenset({b"SELECT", b"FETCH", b"COPY"})
 
 
@@ -151,7 +151,7 @@ class Replies(Complaints, asyncio.Protocol):
             self._replace(start, stop, *self._written(entry, whole))
             return
         said = self._settled(entry, whole)
-        if said != [whole]:
+        if said[0] is not whole:
             self._replace(start, stop, *said)
 
     def _written(self, entry: Entry[Statement], whole: bytes) -> list[bytes]:
@@ -188,7 +188,7 @@ class Replies(Complaints, asyncio.Protocol):
             self._index += 1
         tag = whole[_BODY:-1]
         said = result.released() if result.holding else []
-        if tag[:1] in _COUNTING_INITIALS and result.affected is None:
+        if whole[_BODY] in _COUNTING_INITIALS and result.affected is None:
             result.affected = result.copied_all(rows_affected(tag))
         if result.truncated:
             said += self._corrected(tag, plan)
@@ -245,28 +245,21 @@ class Replies(Complaints, asyncio.Protocol):
 
     # The extended protocol's confirmations.
 
-    def _left_out(self, start: int) -> bool:
-        """Whether it confirms a step of a Query, which its client does not know of."""
-        if self._session.steps is None:
-            return False
-        self._replace(start, start + _BODY)
-        return True
-
     def _parsed(self, start: int, stop: int, count: int) -> None:
-        if self._left_out(start):
-            return
+        if self._session.steps is not None:
+            return self._replace(start, stop)  # of a step, which the client does not know of
         _, name, statement, _, _ = self._ledger.take(PARSE)
         if statement is not None:
             self._names.parse_settled(name, statement)
 
     def _bound(self, start: int, stop: int, count: int) -> None:
-        if self._left_out(start):
-            return
+        if self._session.steps is not None:
+            return self._replace(start, stop)  # of a step, which the client does not know of
         self._result.portal_gone(self._ledger.take(BIND)[1], self._now)
 
     def _closed(self, start: int, stop: int, count: int) -> None:
-        if self._left_out(start):
-            return
+        if self._session.steps is not None:
+            return self._replace(start, stop)  # of a step, which the client does not know of
         target = self._ledger.take(CLOSE)[1]
         self._names.close_settled(target)
         if target[:1] == b"P":
@@ -291,8 +284,8 @@ class Replies(Complaints, asyncio.Protocol):
             self._replace(start, stop, whole)
 
     def _no_data(self, start: int, stop: int, count: int) -> None:
-        if self._left_out(start):
-            return
+        if self._session.steps is not None:
+            return self._replace(start, stop)  # of a step, which the client does not know of
         if self._ledger.owed.popleft()[0] not in _DESCRIBES:
             raise OutOfStep
 
@@ -316,7 +309,9 @@ class Replies(Complaints, asyncio.Protocol):
             self._result.portal_gone(None, self._now)
             if not owed:
                 self._names.transaction_ended()
-        self._session.writes.ready(status == _IDLE)
+        writes = self._session.writes
+        if writes.open or writes.failed:
+            writes.ready(status == _IDLE)
 
     # Settings and notifications.
 
