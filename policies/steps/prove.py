@@ -36,6 +36,7 @@ from policies.views import PolicyView
 from policies.writes.proof import Different as _Different
 from policies.writes.proof import prove_write
 from policies.writes.raising import ARGUMENT as _ARGUMENT
+from policies.writes.settled import Settled
 from policies.writes.shape import VERBS
 
 _COMPANION = "querywarden_companion"
@@ -161,7 +162,10 @@ class _Proof:
         elif isinstance(before, dict):
             if not isinstance(after, dict):
                 raise _Different
-            self._same_node(before, after, scope)
+            if not isinstance(before, Settled):
+                self._same_node(before, after, scope)
+            elif not grammar.same(before, after):
+                raise _Different
         elif before != after:
             raise _Different
 

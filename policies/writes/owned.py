@@ -18,6 +18,7 @@ from policies import grammar
 from policies.grammar import Node
 from policies.masks import WHOLE_TYPES, cast_name
 from policies.writes.raising import ARGUMENT, only
+from policies.writes.settled import Settled
 from policies.writes.target import Target, moved
 
 _WHOLE = re.compile(r"\s*[+-]?[0-9]{1,30}\s*\Z")
@@ -43,7 +44,7 @@ class Own:
 
     @cached_property
     def node(self) -> Node:
-        return grammar.parse_expression(self.sql)
+        return Settled(grammar.parse_expression(self.sql))
 
     @cached_property
     def compared(self) -> str:
@@ -52,7 +53,9 @@ class Own:
 
     @cached_property
     def compared_node(self) -> Node:
-        return grammar.parse_expression(self.compared)
+        """The tree of that, for `filled`."""
+        tree: Node = _settled(grammar.parse_expression(self.compared))
+        return tree
 
 
 def fate(own: Own, value: Node) -> Fate:
@@ -91,11 +94,27 @@ def _same_value(own: str, written: str, kind: str) -> bool | None:
     return None
 
 
+def _settled(tree: Any) -> Any:
+    if isinstance(tree, list):
+        return [_settled(one) for one in tree]
+    if not isinstance(tree, dict) or _is_argument(tree):
+        return tree
+    if not any(key == "ColumnRef" for key, _ in grammar.walk(tree)):
+        return Settled(tree)
+    return {key: _settled(value) for key, value in tree.items()}
+
+
+def _is_argument(tree: Node) -> bool:
+    fields = tree.get("ColumnRef", {}).get("fields", [{}])
+    return bool(fields[0].get("String", {}).get("sval") == ARGUMENT)
+
+
 def filled(template: Any, own: Node) -> Any:
     """The tree of a template with the client's own node in it."""
+    if isinstance(template, Settled):
+        return template
     if isinstance(template, dict):
-        fields = template.get("ColumnRef", {}).get("fields", [{}])
-        if fields[0].get("String", {}).get("sval") == ARGUMENT:
+        if _is_argument(template):
             return own
         return {key: filled(value, own) for key, value in template.items()}
     if isinstance(template, list):

@@ -207,7 +207,9 @@ def moved(target: Target, column: str) -> Refusal:
     return Refusal(
         FIELD_NOT_ALLOWED,
         f'column "{column}" of "{target.name}" can hold your own {what} only',
-        f"leave {column} out: it is filled in",
+        f"give {column} your own in each row"
+        if target.kind == "CopyStmt"
+        else f"leave {column} out: it is filled in",
         table=target.name,
         column=column,
         rule=f"entities.{target.name}.{what}",

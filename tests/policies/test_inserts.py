@@ -1,8 +1,8 @@
 """INSERT, ON CONFLICT and MERGE: where their parts stand, what is proven of them, how many rows.
 
 What a statement becomes is in tests/cases/insert.sql and merge.sql, with policies/writes/insert.py,
-policies/writes/conflict.py, policies/writes/owned.py, policies/writes/unnested.py and
-policies/writes/merge.py.
+policies/writes/conflict.py, policies/writes/owned.py, policies/writes/settled.py,
+policies/writes/unnested.py and policies/writes/merge.py.
 """
 
 from __future__ import annotations
