@@ -25,6 +25,12 @@ def chosen(statement: Statement) -> str:
     one the subject does not have."""
     subject = statement.subject
     name = statement.said.get(CAPABILITY) or subject.capability
+    if name in statement.views.statements:
+        raise Refusal(
+            CAPABILITY_REQUIRED,
+            f'capability "{name}" permits its own statement only',
+            f"send EXECUTE {name}(...)",
+        )
     granted = [subject.capability] if subject.bound else statement.views.granted
     if name and (name not in granted or name not in statement.views.granted):
         raise not_granted(name, granted)

@@ -14,7 +14,7 @@ from policies.comments import CAPABILITY
 from policies.decision import Naming
 from policies.envelope import Cover, closing
 from policies.grammar import Node, names
-from policies.reasons import TYPE_NOT_ALLOWED, UNSUPPORTED_SYNTAX, Refusal
+from policies.reasons import STATEMENT_NOT_ALLOWED, TYPE_NOT_ALLOWED, UNSUPPORTED_SYNTAX, Refusal
 from policies.sql import identifier
 from policies.statement import Statement
 from policies.steps.read import check_type
@@ -42,6 +42,12 @@ def prepare(statement: Statement) -> Cover:
     """What stands before the query of a PREPARE."""
     node, types = statement.node, ""
     statement.operation = "prepare"
+    if node["name"] in statement.views.statements:
+        raise Refusal(
+            STATEMENT_NOT_ALLOWED,
+            f'"{node["name"]}" is a statement of the rules',
+            "give what you prepare another name",
+        )
     statement.naming = Naming("prepare", node["name"])
     if "argtypes" in node:
         for entry in node["argtypes"]:
@@ -68,7 +74,7 @@ def execute(node: Node, statement: Statement) -> str:
     wanted = statement.said.get(CAPABILITY, "")
     statement.naming = Naming("execute", node["name"], capability=wanted)
     for argument in node.get("params", []):
-        _check_argument(argument, statement)
+        check_argument(argument, statement)
     arguments = f" {_parenthesised(statement)}" if "params" in node else ""
     return f"EXECUTE {identifier(node['name'])}{arguments}"
 
@@ -108,7 +114,7 @@ def _check_parameter(node: Node, statement: Statement) -> None:
         )
 
 
-def _check_argument(argument: Node, statement: Statement) -> None:
+def check_argument(argument: Node, statement: Statement) -> None:
     """A constant, a parameter, or a cast of one."""
     while "TypeCast" in argument:
         cast = argument["TypeCast"]

@@ -10,9 +10,10 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 from policies import grammar
+from policies.calling import called, fill
 from policies.catalog import Catalog
 from policies.choice import chosen, only_reads
-from policies.comments import REASON, said
+from policies.comments import CAPABILITY, REASON, said
 from policies.copying import copy_out
 from policies.decision import (
     Allow,
@@ -87,18 +88,19 @@ class Snapshot:
     catalog: Catalog
     hash_key: bytes
     version: str
-    _views: dict[Subject, Views] = field(default_factory=dict)
+    _views: dict[tuple[Subject, str], Views] = field(default_factory=dict)
 
-    def views(self, subject: Subject) -> Views:
-        """The subject's policy views, compiled once: of the capability it has chosen, if any."""
-        found = self._views.get(subject)
+    def views(self, subject: Subject, called: str = "") -> Views:
+        """The subject's policy views, compiled once: of the capability it has chosen, if any.
+        `called`: the one whose own statement runs."""
+        found = self._views.get((subject, called))
         if found is None:
             if len(self._views) >= _MOST_VIEWS:
                 self._views.clear()
-            chosen = subject.capability
-            rules = self.rules.only(chosen) if chosen else self.rules
+            rules = self.rules.calling(called) if called else self.rules
+            rules = rules.only(subject.capability) if subject.capability else rules
             found = Views(rules, self.catalog, subject, self.hash_key)
-            self._views[subject] = found
+            self._views[subject, called] = found
         return found
 
 
@@ -200,6 +202,8 @@ def _plan(
     if (words or subject.capability) and only_reads(raw.kind, raw.node):
         capability = chosen(statement)
         statement.views = snapshot.views(replace(subject, capability=capability))
+    if name := called(statement):
+        return _call(name, facts, statement, snapshot)
     if raw.kind == "SelectStmt" or raw.kind in WRITERS:
         for step in STEPS:
             step(statement)
@@ -219,6 +223,32 @@ def _plan(
     else:
         raise refuse_kind(raw.kind)
     return _made(facts, statement)
+
+
+def _call(name: str, facts: Facts, outer: Statement, snapshot: Snapshot) -> Plan:
+    """The plan of a capability's own statement. A read is narrowed to that capability."""
+    raw, subject = fill(outer, outer.views.statements[name]), outer.subject
+    alone = subject.bound or only_reads(raw.kind, raw.node)
+    inner = Statement(
+        text=raw.text,
+        offset=raw.start,
+        kind=raw.kind,
+        node=raw.node,
+        subject=subject,
+        views=snapshot.views(replace(subject, capability=name if alone else ""), name),
+        catalog=outer.catalog,
+        budget=outer.budget,
+        said={**outer.said, CAPABILITY: name},
+        operation=_OPERATIONS[raw.kind],
+    )
+    try:
+        for step in STEPS:
+            step(inner)
+    except Refusal as refusal:
+        refusal.place = 0  # nowhere in the client's text
+        raise
+    inner.query, inner.written, inner.capability = inner.output, None, name
+    return _made(facts, inner)
 
 
 def _made(facts: Facts, statement: Statement) -> Plan:

@@ -31,6 +31,7 @@ from policies.rules_errors import (
 from policies.rules_models import Capability, RulesFile, fields_at, json_schema
 from policies.rules_text import Document, merge, read_yaml
 from policies.rules_write_checks import approval_warnings
+from policies.rules_writes import NamedStatement
 from policies.subject import Subject
 
 __all__ = ["Budget", "RuleSet", "RulesError", "json_schema", "parse", "parse_all"]
@@ -150,15 +151,28 @@ class RuleSet(RulesFile):
             if role in self.roles:
                 yield from self.roles[role].can
 
+    def statements(self, roles: Iterable[str]) -> dict[str, NamedStatement]:
+        """The capabilities of these roles that are one statement, and that."""
+        found = {name: self.capabilities[name].statement for name in self._listed(roles)}
+        return {name: statement for name, statement in found.items() if statement is not None}
+
+    def calling(self, name: str) -> RuleSet:
+        """The same rules while that capability's statement runs."""
+        able = self.capabilities[name].model_copy(update={"statement": None})
+        return self._with({"capabilities": {**self.capabilities, name: able}})
+
     def only(self, capability: str) -> RuleSet:
         """The same rules as if no role had another capability."""
         roles = {
             name: role.model_copy(update={"can": tuple(c for c in role.can if c == capability)})
             for name, role in self.roles.items()
         }
+        return self._with({"roles": roles})
+
+    def _with(self, changed: dict[str, Any]) -> RuleSet:
         # Made anew, not copied: what a copy keeps of answers would still be those of all.
         fields: dict[str, Any] = {name: getattr(self, name) for name in RuleSet.model_fields}
-        return RuleSet.model_construct(**{**fields, "roles": roles})
+        return RuleSet.model_construct(**{**fields, **changed})
 
     def mode(self, roles: Iterable[str]) -> Mode:
         """The strictest mode of these roles; no role, or an unknown one, means enforce."""

@@ -132,6 +132,7 @@ class Views:
         self, rules: RuleSet, catalog: Catalog, subject: Subject, hash_key: bytes = b""
     ) -> None:
         self.granted = rules.granted(subject.roles)  # capabilities that may be chosen
+        self.statements = rules.statements(subject.roles)  # those that are one statement
         self.lockers = rules.lockers(subject.roles)  # capabilities that may lock
         self.joins = rules.joins
         granted = rules.callable(subject.roles)

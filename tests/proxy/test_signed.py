@@ -25,8 +25,15 @@ capabilities:
   read: {select: [notes, shared], call: [total]}
   less: {select: [shared]}
   edit: {update: {notes: {columns: [body]}}, reason: required}
+  mark:
+    select: [notes]
+    update: {notes: {columns: [body]}}
+    reason: required
+    statement:
+      sql: "UPDATE notes SET body = $2 WHERE id = $1 RETURNING id, body"
+      parameters: {id: bigint, body: text}
 roles:
-  app: {can: [read, less, edit]}
+  app: {can: [read, less, edit, mark]}
   clerk: {can: [read]}
 subjects:
   - {login: crm, roles: [app], assume: signed}
@@ -249,6 +256,28 @@ def test_a_write_of_somebody_says_why(proxy: RunningProxy, crm: psycopg.Connecti
         time.sleep(0.05)
     assert [r["reason"] for r in wrote] == ["because"] + ["it was asked for"] * 2
     assert {r["principal"]["tenant"] for r in wrote} == {1}
+
+
+@pytest.mark.parametrize("binary", [False, True])
+def test_a_statement_of_the_rules(crm: psycopg.Connection, binary: bool) -> None:
+    one = comment(token(1))
+    mark = f"{one}/*reason='r'*/ EXECUTE mark (%s, %s)"
+    for _ in range(2):
+        row = crm.execute(mark.encode(), (7, "marked"), prepare=True, binary=binary).fetchone()
+        assert row == (7, "marked")
+    assert crm.execute(f"{one}/*reason='r'*/ EXECUTE mark (7, 'x')".encode()).rowcount == 1
+    assert crm.execute(mark.encode(), (8, "not mine")).fetchall() == []
+    assert "22P02" in sqlstate(crm, f"{one}/*reason='r'*/ EXECUTE mark ('a', 'x')")
+    assert "QW002" in sqlstate(crm, f"{one}EXECUTE mark (7, 'x')")
+    assert "22023" in sqlstate(crm, f"{one}EXECUTE mark (7)")
+    assert "28000" in sqlstate(crm, "/*reason='r'*/ EXECUTE mark (7, 'x')")
+    assert "42501" in sqlstate(crm, f"{one}PREPARE mark AS SELECT 1")
+
+
+def sqlstate(connection: psycopg.Connection, sql: str) -> str:
+    with pytest.raises(psycopg.Error) as caught:
+        connection.execute(sql.encode())
+    return str(caught.value.sqlstate)
 
 
 def test_no_context_is_in_any_record_log_or_database(
