@@ -76,11 +76,14 @@ def denial(deny: Deny, severity: str = "ERROR", more: Mapping[str, str] = _NO_MO
     )
 
 
-def unmet(check: Check, policy_version: str) -> bytes:
-    """The ErrorResponse for a check of a write that did not hold, when it is a refusal."""
-    detail = {"code": check.code, "policy_version": policy_version}
+def unmet(check: Check, policy_version: str, hint: str) -> bytes:
+    """The ErrorResponse for a check of a write that did not hold. One without a code looks as if
+    PostgreSQL said it."""
+    if not check.code:
+        return error(check.sqlstate, check.message)
+    detail = json.dumps({"code": check.code, "policy_version": policy_version})
     about = (check.table, check.column, check.rule)
-    return error(check.sqlstate, check.message, check.hint, detail=json.dumps(detail), about=about)
+    return error(check.sqlstate, check.message, hint, detail=detail, about=about)
 
 
 def upstream_error(fields: Fields, sent: Sent | None, text: bytes, hint: str = "") -> bytes:

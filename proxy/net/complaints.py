@@ -13,6 +13,7 @@ from proxy.net import answers, holding, write_errors
 from proxy.net.passing import Passing
 from proxy.net.statement import Statement
 from proxy.net.write_errors import Failure, tells_of_rows
+from proxy.net.wrote import stopped_by
 from proxy.wire import hygiene
 from proxy.wire.frames import HEADER_SIZE
 from proxy.wire.hygiene import Fields
@@ -51,35 +52,44 @@ class Complaints(Passing):
             hint = session.time_hint(head[3], self._now)
         hint = holding.spent(head, failure.hint or hint)
         if head is not None and not ours and not self._is_over(head):
-            outcome = "cancelled" if sqlstate == _CANCELED else failure.outcome
-            self._result.take_up(head)
-            self._result.affected, self._result.wrote = None, failure.wrote
-            if plan is not None and plan.write is not None and plan.write.copies_in:
-                self._result.size = session.taken
-            self._result.end(
-                head[2], plan, head[3], self._now, outcome, failure.sqlstate or sqlstate, hint,
-                failure.code,
-            )  # fmt: skip
-            if head[0] == QUERY and head[2] is not None:
-                self._index = len(head[2].allow.statements)  # the rest of the text does not run
-        if self._session.enforcing:
+            self._record(head, plan, failure, sqlstate, hint)
+        if session.enforcing:
             sent, text = self._sent(head, plan)
             answer = answers.upstream_error(failure.fields, sent, text, hint)
-            self._replace(start, stop, failure.answer or answer)
+            if failure.check is not None:
+                answer = answers.unmet(failure.check, session.snapshot.version, hint)
+            self._replace(start, stop, answer)
         self._writing.reset()
         if session.steps is not None:
             session.steps.failed()
+
+    def _record(
+        self, head: Entry[Statement], plan: Plan | None, failure: Failure, sqlstate: str, hint: str
+    ) -> None:
+        result, check, stopped = self._result, failure.check, plan
+        result.take_up(head)
+        result.affected, result.wrote = None, failure.wrote
+        if plan is not None and plan.write is not None and plan.write.copies_in:
+            result.size = self._session.taken
+        if plan is not None and check is not None:
+            stopped = stopped_by(plan, check.rule, check.table, check.column)
+        result.end(
+            head[2], stopped, head[3], self._now,
+            "cancelled" if sqlstate == _CANCELED else failure.outcome,
+            failure.sqlstate or sqlstate, hint, failure.code,
+        )  # fmt: skip
+        if head[0] == QUERY and head[2] is not None:
+            self._index = len(head[2].allow.statements)  # the rest of the text does not run
 
     def _failure(self, fields: Fields, head: Entry[Statement] | None, plan: Plan | None) -> Failure:
         """What of the error is told, which is less when something was written."""
         session, writes, found = self._session, self._session.writes, None
         if head is not None and session.enforcing:
             write = plan.write if plan is not None else None
-            version = session.snapshot.version
             if write is not None and not (session.steps is not None and session.steps.synced):
-                found = write_errors.failure(fields, write, head[0], version)
+                found = write_errors.failure(fields, write, head[0])
             elif writes.rows:
-                found = write_errors.late_failure(fields, writes.deferred(), version)
+                found = write_errors.late_failure(fields, writes.deferred())
         return found or Failure(fields)
 
     def _failed_plan(self, head: Entry[Statement] | None) -> Plan | None:

@@ -20,7 +20,6 @@ from dataclasses import dataclass
 from typing import Final
 
 from policies.decision import Check, Write
-from proxy.net import answers
 from proxy.net.wrote import Wrote, broke
 from proxy.wire.hygiene import Fields
 from proxy.wire.ledger import BIND, PARSE
@@ -58,11 +57,11 @@ _RAISED_NOTICES: Final = frozenset({b"00000", b"01000", b"P0001"})
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """`answer`: the ErrorResponse for the client, or b"" and it is made of `fields`. The rest is
-    for the record."""
+    """`fields`: what of the error may be told; `check`: the one of ours that did not hold, and then
+    the client gets that. The rest is for the record."""
 
     fields: Fields
-    answer: bytes = b""
+    check: Check | None = None
     outcome: str = "failed"
     sqlstate: str = ""
     code: str = ""
@@ -70,14 +69,14 @@ class Failure:
     wrote: Wrote | None = None
 
 
-def failure(fields: Fields, write: Write, kind: int, version: str) -> Failure:
-    """What becomes of an error. `kind`: of the ledger's entry it answers; `version`: the rules'."""
+def failure(fields: Fields, write: Write, kind: int) -> Failure:
+    """What becomes of an error. `kind`: of the ledger's entry it answers."""
     sqlstate = fields.get("C", b"").decode("ascii", "replace")
     found = _OURS.search(fields.get("M", b"")) if sqlstate == _RAISED else None
     if found is not None and write.checks:
         number = int(found[1])
         if number < len(write.checks):
-            return _unmet(fields, write, write.checks[number], version)
+            return _unmet(fields, write, write.checks[number])
         found = None
     name = _text(fields.get("n"))
     invariant = dict(write.constraints).get(name, "") if sqlstate[:2] == "23" and name else ""
@@ -86,13 +85,13 @@ def failure(fields: Fields, write: Write, kind: int, version: str) -> Failure:
     return Failure(told, sqlstate=sqlstate, hint=hint, wrote=broke(write, invariant))
 
 
-def late_failure(fields: Fields, deferred: Write, version: str) -> Failure | None:
+def late_failure(fields: Fields, deferred: Write) -> Failure | None:
     """The same for an error that is not of a write, in a transaction that wrote: a check put off
     until now, or None."""
     sqlstate = fields.get("C", b"").decode("ascii", "replace")
     if sqlstate[:2] not in _CONSTRAINT and "W" not in fields:
         return None
-    return failure(fields, deferred, 0, version)
+    return failure(fields, deferred, 0)
 
 
 def tells_of_rows(fields: Fields, writes: bool) -> bool:
@@ -101,13 +100,10 @@ def tells_of_rows(fields: Fields, writes: bool) -> bool:
     return "W" in fields or (writes and fields.get("C") in _RAISED_NOTICES)
 
 
-def _unmet(fields: Fields, write: Write, check: Check, version: str) -> Failure:
+def _unmet(fields: Fields, write: Write, check: Check) -> Failure:
     wrote = broke(write, check.invariant)
-    if not check.code:
-        answer = answers.error(check.sqlstate, check.message)
-        return Failure(fields, answer, sqlstate=check.sqlstate, wrote=wrote)
-    answer = answers.unmet(check, version)
-    return Failure(fields, answer, "refused", check.sqlstate, check.code, check.hint, wrote)
+    outcome = "refused" if check.code else "failed"
+    return Failure(fields, check, outcome, check.sqlstate, check.code, check.hint, wrote)
 
 
 def _message(fields: Fields, sqlstate: str, write: Write, kind: int) -> bytes:

@@ -13,16 +13,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import accumulate
 from struct import Struct
+from time import perf_counter
 from typing import Final
 
 from policies.decision import Plan, Write, denial
 from policies.reasons import Refusal
+from proxy.net import answers
 from proxy.net.affected import HELD_BYTES, over_statement, over_totals, rows_affected, too_large
+from proxy.net.holding import spent
 from proxy.net.results import Results
 from proxy.net.session import Session
 from proxy.net.statement import Statement, is_unbounded
 from proxy.net.upstream import FLUSH, NO_TYPES, REFUSED_NAME, OwnStatement
-from proxy.net.wrote import went_well
+from proxy.net.wrote import stopped_by, went_well
 from proxy.oplog.images import MOST_BYTES as IMAGE_BYTES
 from proxy.oplog.images import Images
 from proxy.wire.frames import HEADER_SIZE
@@ -219,9 +222,14 @@ class Writing:
     def _refuse(self, entry: Entry[Statement], plan: Plan, refusal: Refusal) -> None:
         """What the upstream will refuse too goes up before anything else does."""
         session, arrival = self._session, entry[3]
-        answer = session.refused(denial(refusal, plan.facts, session.snapshot.version), arrival)
+        refusal.hint = spent(entry, refusal.hint)
+        answer = answers.denial(denial(refusal, plan.facts, session.snapshot.version))
+        stopped = stopped_by(plan, refusal.rule, refusal.table)
+        self._result.end(
+            entry[2], stopped, arrival, perf_counter(), "refused", refusal.reason.sqlstate,
+            refusal.hint, refusal.reason.code,
+        )  # fmt: skip
         self.reset()
-        self._result.reset()
         if session.steps is not None:
             session.steps.refuse(answer)
             return

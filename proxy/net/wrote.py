@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from policies.decision import Write
+from policies.decision import Plan, PolicyEffect, Write
 from proxy.oplog.images import Images
 from proxy.oplog.operation import InvariantChecked, Operation
 
@@ -23,6 +23,14 @@ class Wrote:
         if self.images is not None:
             operation.before, operation.after = self.images.before, self.images.after
             operation.images_truncated = self.images.truncated
+
+
+def stopped_by(plan: Plan, rule: str, entity: str, column: str = "") -> Plan:
+    """The plan as it is recorded when a rule stopped it as it ran."""
+    if not rule:
+        return plan
+    effects = (*plan.facts.effects, PolicyEffect(rule, "deny", entity, column))
+    return replace(plan, facts=replace(plan.facts, effects=effects))
 
 
 def went_well(write: Write, images: Images | None) -> Wrote:

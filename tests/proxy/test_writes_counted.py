@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -78,6 +79,8 @@ def test_a_statement_over_its_limit_is_undone(
         assert state(database) == UNTOUCHED
         assert connection.execute(FEW, prepare=prepare).rowcount == 2
     assert state(database)[1] == 2
+    stopped = proxy.records.operations[0].facts.effects
+    assert [(each.rule, each.effect) for each in stopped] == [(RULE, "deny")]
     assert outcomes(proxy, 2) == [
         ("update", "refused", "MAX_AFFECTED_ROWS_EXCEEDED", None), ("update", "ok", "", 2),
     ]  # fmt: skip
@@ -324,6 +327,15 @@ async def test_records_copied_by_asyncpg(proxy: Proxy, database: str) -> None:
         assert await connection.fetchval("SELECT count(*) FROM t") == 13
     finally:
         await connection.close()
+
+
+def test_a_file_copied_by_psql(proxy: Proxy, database: str, postgres: PostgresServer) -> None:
+    for rows, told in ((3, "COPY 3"), (4, "ERROR:  the statement would affect 4 rows")):
+        lines = "".join(f"{20 + rows * 10 + i},1\n" for i in range(rows))
+        command = [str(postgres.psql), proxy.dsn, "-X", "-c", "\\copy t (id, n) from stdin csv"]
+        done = subprocess.run(command, input=lines, capture_output=True, text=True, check=False)
+        assert told in done.stdout + done.stderr
+    assert len(state(database)[0]) == 13
 
 
 def test_a_large_copy_with_an_error_in_the_middle(proxy: Proxy, database: str) -> None:

@@ -14,7 +14,7 @@ import psycopg
 import pytest
 from psycopg import errors
 
-from policies.decision import Check, Facts, Plan, Write
+from policies.decision import Check, Facts, Plan, PolicyEffect, Write
 from policies.places import Written
 from proxy.oplog.operation import InvariantChecked, Operation
 from proxy.testing import PostgresServer
@@ -231,6 +231,7 @@ def test_a_check_that_does_not_hold_is_the_refusal_it_stands_for(
         assert (diag.table_name, diag.column_name, diag.constraint_name) == ("t", "n", "entities.t")
         assert diag.message_detail == '{"code": "FIELD_NOT_ALLOWED", "policy_version": "v1"}'
         assert (last(proxy).outcome, last(proxy).code) == ("refused", "FIELD_NOT_ALLOWED")
+        assert last(proxy).facts.effects[-1] == PolicyEffect("entities.t", "deny", "t", "n")
         with pytest.raises(errors.CheckViolation):
             connection.execute("broken 2")
         assert last(proxy).invariants_checked == (
