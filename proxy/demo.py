@@ -28,7 +28,7 @@ from proxy import demo_data, logs
 from proxy.app import App, AppError
 from proxy.auth import passwd_line
 from proxy.config import Address, Settings, shipped_rules
-from proxy.demo_tour import ACME, BOLT, Places, Tour
+from proxy.demo_tour import ACME, BOLT, LEAD, Places, Tour
 from proxy.embedded import EmbeddedPostgres, PostgresError, free_port, uninterrupted
 
 HOST: Final = "127.0.0.1"
@@ -37,6 +37,8 @@ PASSWORD: Final = "demo"  # of every login: the data is made up and only this ma
 LOGINS: Final = {
     ACME: "an agent in the support of Acme Tools, tenant 1",
     BOLT: "the same for Bolt Supply, tenant 2",
+    "office_acme": "the office of Acme Tools: may add, change and remove its users",
+    LEAD: "who agrees to refunds, or does not",
     "analyst_acme": "an analyst of Acme Tools: no people, up to 5,000 rows",
     "crm_admin": "observe mode: statements run as written, the record says what rules would do",
 }

@@ -13,24 +13,23 @@ import time
 import urllib.request
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
-from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
 import asyncpg
-from rich import box
-from rich.console import Console, Group, RenderableType
-from rich.json import JSON
+from rich.console import Console, RenderableType
 from rich.padding import Padding
 from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
+from proxy import demo_cards as cards
 from proxy import layout
+from proxy.approvals.store import Store
 
 ACME: Final = "agent_acme"
 BOLT: Final = "agent_bolt"
+LEAD: Final = "ops_lead"
 
 REPORT: Final = (
     "SELECT o.status, count(*) AS orders, sum(o.total) AS revenue"
@@ -41,9 +40,14 @@ PEOPLE: Final = "SELECT * FROM users ORDER BY id LIMIT 3"
 HIDDEN: Final = "SELECT id, ssn FROM users LIMIT 3"
 WRITE: Final = "UPDATE users SET balance = 0 WHERE id = 1"
 EVERYTHING: Final = "SELECT id, total FROM orders ORDER BY id"
+RECENT: Final = (
+    "SELECT id FROM orders WHERE status = 'shipped' AND created_at > '2026-01-05'"
+    " ORDER BY id LIMIT 1"
+)
+REFUND: Final = "UPDATE orders SET status = 'refunded', refunded_at = '2026-01-31' WHERE id = {}"
+WHY: Final = "/* reason='ticket 4711' */ "
 STATEMENTS: Final = (REPORT, PEOPLE, HIDDEN, WRITE, EVERYTHING)
 
-_WIDEST, _NARROW = 16, 13  # characters of a table's cell, so that five columns fit into 80
 _RECORD_SECONDS = 5.0  # how long a record may take to reach the file
 
 
@@ -55,9 +59,9 @@ class Places:
 
     dsn: dict[str, str]
     direct: str
+    approvals: str
     metrics: str
     records: Path
-    approvals: str
     rewrite: Callable[[str, str], str]
 
 
@@ -102,6 +106,7 @@ class Tour:
             await self._masks(acme, direct)
             await self._refusals(acme)
             await self._cap(acme, direct)
+            await self._refund(acme, direct)
             await self._records()
             await self._metrics()
         finally:
@@ -121,11 +126,11 @@ class Tour:
         after = layout.words(self.places.rewrite(ACME, REPORT))
         new = layout.added(before, after)
         width = self.console.width - 2
-        self.show(_titled(f"{ACME} sends", layout.drawn(before, frozenset(), width)))
-        self.show(_titled("PostgreSQL receives", layout.drawn(after, new, width)))
+        self.show(cards.titled(f"{ACME} sends", layout.drawn(before, frozenset(), width)))
+        self.show(cards.titled("PostgreSQL receives", layout.drawn(after, new, width)))
         rows = {ACME: await acme.fetch(REPORT), BOLT: await bolt.fetch(REPORT)}
         both = Table.grid(padding=(0, 4))
-        both.add_row(*(_titled(f"{login} sees", _rows(rows[login])) for login in rows))
+        both.add_row(*(cards.titled(f"{login} sees", cards.result(rows[login])) for login in rows))
         self.show(both)
         for tenant, login in ((1, ACME), (2, BOLT)):
             truth = await direct.fetch(
@@ -146,9 +151,9 @@ class Tour:
             row["id"]: row
             for row in await direct.fetch("SELECT * FROM users WHERE id = ANY ($1)", ids)
         }
-        self.show(_titled(f"{ACME} sends", layout.drawn(layout.words(PEOPLE))))
+        self.show(cards.titled(f"{ACME} sends", layout.drawn(layout.words(PEOPLE))))
         if self._checked_people(seen, stored):
-            self.show(_people(seen, stored))
+            self.show(cards.people(seen, stored))
 
     def _checked_people(
         self, seen: Sequence[asyncpg.Record], stored: dict[int, asyncpg.Record]
@@ -174,7 +179,7 @@ class Tour:
         )
         for statement in (WRITE, HIDDEN):
             error = await _error(acme, statement)
-            self.show(_refusal(statement, error), "")
+            self.show(cards.refusal(statement, error), "")
             self.expect(error is not None, f"{statement} is refused")
             if error is not None:
                 self.expect(bool(error.hint), f"the refusal of {statement} has a hint")
@@ -202,17 +207,79 @@ class Tour:
         self.expect(bool(said), "a notice says so")
         self.expect(status == f"SELECT {len(rows)}", "the command tag counts the rows handed out")
 
+    async def _refund(self, acme: asyncpg.Connection, direct: asyncpg.Connection) -> None:
+        self.station(
+            "A refund, with a reason and somebody's consent",
+            "A write needs a capability. This one touches one order named by its key, until 30",
+            "days after it was made, says why, and waits for an ops_lead (see rules/demo.yaml).",
+        )
+        order = await acme.fetchval(RECENT)
+        plain = REFUND.format(order)
+        silent = await _write_error(acme, plain)
+        self.show(cards.refusal(plain, silent), "")
+        self.expect(_code(silent) == "QW002", "a refund without a reason is refused")
+        held = await _write_error(acme, WHY + plain)
+        self.show(cards.refusal(WHY + plain, held), "")
+        self.expect(_code(held) == "QW001", "a refund is held")
+        written = await direct.fetchval("SELECT count(*) FROM orders WHERE status = 'refunded'")
+        self.expect(written == 0, "nothing is written before somebody agrees")
+        number = json.loads((held and held.detail) or "{}").get("approval", "")
+        self.show(Text(f"querywarden approvals grant {number} --as {LEAD}", style="bold"), "")
+        self.expect(await self._grant(number), "the refund can be granted")
+        tag = await _tag(acme, WHY + plain)
+        self.show(Text.assemble(("sent again  ", "dim"), tag), "")
+        self.expect(tag == "UPDATE 1", "the refund runs when it is sent again")
+        again = await _write_error(acme, WHY + plain)
+        self.expect(_code(again) == "QW001", "a consent is good for one run")
+        refunded = await direct.fetch("SELECT id, tenant_id FROM orders WHERE status = 'refunded'")
+        self.expect([tuple(row) for row in refunded] == [(order, 1)], "one order is written")
+        await self._refund_record(number)
+
+    async def _grant(self, number: str) -> bool:
+        """What the command does that is shown."""
+        store = Store(self.places.approvals)
+        try:
+            await store.open()
+            return await store.decide(number, "granted", "queue", LEAD) is not None
+        finally:
+            await store.close()
+
+    async def _refund_record(self, number: str) -> None:
+        record = await self._ran(number)
+        self.expect(record is not None, "the refund has its record")
+        if record is None:
+            return
+        self.show(cards.titled("and its record says", cards.written(record)))
+        self.expect(record["reason"] == "ticket 4711", "the record says why")
+        self.expect(record["affected_rows"] == 1, "the record counts what was written")
+        held = [one["result"] for one in record["invariants_checked"]]
+        self.expect(held == ["held", "held"], "the record says what was looked at")
+        pairs = zip(record.get("before", ()), record.get("after", ()), strict=True)
+        changed = [{name for name in new if old[name] != new[name]} for old, new in pairs]
+        self.expect(changed == [{"status", "refunded_at"}], "the record holds both rows")
+
+    async def _ran(self, approval: str) -> dict[str, Any] | None:
+        """The record of what ran with this approval; it arrives a moment after its statement."""
+        deadline = time.monotonic() + _RECORD_SECONDS
+        while True:
+            for record in self._own_records():
+                if record["approval_id"] == approval and record["outcome"] == "ok":
+                    return record
+            if not approval or time.monotonic() > deadline:
+                return None
+            await asyncio.sleep(0.05)
+
     async def _records(self) -> None:
         self.station(
             "The record of each",
             "One line of JSON per statement, chained by hashes. Literals appear as $1, $2 …",
-            "and no value of the database ever does.",
+            "and no value of the database, unless a capability asks for the rows it writes.",
         )
         records = await self._written(len(STATEMENTS))
-        self.show(_record_table(records), "")
+        self.show(cards.record_table(records), "")
         refused = [record for record in records if record["decision"] == "deny"]
         if refused:
-            self.show(_titled("the refusal's line in full", _json(refused[0])))
+            self.show(cards.titled("the refusal's line in full", cards.whole(refused[0])))
         self.expect(len(records) >= len(STATEMENTS), "every statement has its record")
         self.expect(bool(refused), "the refusal has its record")
         self.expect(any(r["truncated"] for r in records), "the record says a result was capped")
@@ -245,6 +312,7 @@ class Tour:
             "statements_total{",
             "rows_total ",
             "rows_truncated_total ",
+            "affected_rows_total{",
             "clients ",
             "policy_",
         )
@@ -253,7 +321,7 @@ class Tour:
             for line in text.splitlines()
             if line.startswith(tuple(f"querywarden_{name}" for name in wanted))
         ]
-        self.show(Text("\n".join(lines[:8]), style="cyan", overflow="fold"))
+        self.show(Text("\n".join(lines[:12]), style="cyan", overflow="fold"))
         self.show(Text(f"… {len(text.splitlines())} lines at {self.places.metrics}", style="dim"))
         self.expect(bool(lines), "statements are counted")
 
@@ -266,6 +334,25 @@ async def _error(connection: asyncpg.Connection, statement: str) -> asyncpg.Post
     return None
 
 
+async def _write_error(connection: asyncpg.Connection, sql: str) -> asyncpg.PostgresError | None:
+    try:
+        await connection.execute(sql)
+    except asyncpg.PostgresError as error:
+        return error
+    return None
+
+
+async def _tag(connection: asyncpg.Connection, sql: str) -> str:
+    try:
+        return str(await connection.execute(sql))
+    except asyncpg.PostgresError as error:
+        return str(error)
+
+
+def _code(error: asyncpg.PostgresError | None) -> str:
+    return error.sqlstate or "" if error is not None else ""
+
+
 def _get(url: str) -> str:
     """The body at an address, "" when nobody answers."""
     try:
@@ -274,87 +361,3 @@ def _get(url: str) -> str:
     except OSError:
         return ""
     return body.decode()
-
-
-def _titled(title: str, part: RenderableType) -> RenderableType:
-    return Group(Text(title, style="italic dim"), part, Text())
-
-
-def _rows(rows: Sequence[asyncpg.Record]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for name in rows[0].keys() if rows else ("no rows",):
-        number = bool(rows) and not isinstance(rows[0][name], str)
-        table.add_column(name, justify="right" if number else "left")
-    for row in rows:
-        table.add_row(*(_cell(value) for value in row.values()))
-    return table
-
-
-def _cell(value: object, widest: int = _WIDEST) -> str:
-    if value is None:
-        return "NULL"
-    if isinstance(value, Decimal):
-        return f"{value:,}"
-    text = f"{value:%Y-%m-%d}" if isinstance(value, datetime) else str(value)
-    return text if len(text) <= widest else text[: widest - 1] + "…"
-
-
-def _people(seen: Sequence[asyncpg.Record], stored: dict[int, asyncpg.Record]) -> Table:
-    """One line per column: what is stored for the first user, what is seen of each."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    table.add_column("", style="bold")
-    table.add_column("stored, row 1", style="dim")
-    for number in range(len(seen)):
-        table.add_column(f"seen, row {number + 1}")
-    first = stored[seen[0]["id"]]
-    for name, value in first.items():
-        visible = [_cell(row[name], _NARROW) for row in seen if name in dict(row)]
-        changed = visible and visible[0] != _cell(value, _NARROW)
-        cells = [Text(cell, style="yellow" if changed else "") for cell in visible]
-        absent = [Text("not there", style="red")] * (len(seen) - len(cells))
-        table.add_row(name, _cell(value), *cells, *absent)
-    return table
-
-
-def _refusal(statement: str, error: asyncpg.PostgresError | None) -> RenderableType:
-    card = Table.grid(padding=(0, 2))
-    card.add_column(style="dim", justify="right")
-    card.add_column(overflow="fold")
-    card.add_row("sends", layout.drawn(layout.words(statement)))
-    if error is None:
-        card.add_row("receives", Text("rows"))
-        return card
-    card.add_row("error", Text(f"{error.sqlstate}  {error.message}", style="bold red"))
-    if error.detail:
-        card.add_row("detail", Text(error.detail))
-    card.add_row("hint", Text(error.hint or "none", style="yellow"))
-    return card
-
-
-def _record_table(records: Sequence[dict[str, Any]]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for name in ("user", "statement", "decision", "applied", "error"):
-        table.add_column(name)
-    for name in ("rows", "ms"):
-        table.add_column(name, justify="right")
-    for record in records:
-        applied = dict.fromkeys(effect["effect"] for effect in record["policy_decisions"])
-        colour = {"deny": "red", "rewrite": "green"}.get(record["decision"], "")
-        table.add_row(
-            record["principal"]["user"],
-            " ".join((record["operation"], *record["entities"])),
-            Text(record["decision"], style=colour),
-            ", ".join(applied),
-            (record["error"] or {}).get("sqlstate", ""),
-            f"{record['row_count']:,}" + ("+" if record["truncated"] else ""),
-            f"{record['duration_ms']:.1f}",
-        )
-    return table
-
-
-def _json(record: dict[str, Any]) -> RenderableType:
-    """The line as it stands in the file, wrapped."""
-    text = JSON.from_data(record, indent=None).text
-    text.no_wrap = False
-    text.overflow = "fold"
-    return text

@@ -218,7 +218,10 @@ class TestCheck:
     ) -> None:
         dsn = postgres.create_database("shop_cases", TABLES)
         shipped = "rules/demo.yaml", "--upstream", dsn, "--cases", "rules/cases"
-        assert "expectations held" in run("check", *shipped).out
+        held = run("check", *shipped).out
+        assert "expectations held" in held
+        warned = [line for line in held.splitlines() if line.startswith("warning: ")]
+        assert len(warned) == 2 and "observe" in warned[0] and "superuser" in warned[1]
         (tmp_path / "wrong.sql").write_text(
             "-- as: agent_acme\n-- expect: allow\nSELECT ssn FROM secrets;\n"
         )

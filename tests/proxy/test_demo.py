@@ -1,4 +1,7 @@
-"""The demo (proxy/demo.py) as a newcomer meets it: one command, and everything gone afterwards."""
+"""The demo as a newcomer meets it: one command, and everything gone afterwards.
+
+Its parts: proxy/demo.py, proxy/demo_data.py, proxy/demo_tour.py, proxy/demo_cards.py.
+"""
 
 from __future__ import annotations
 
@@ -73,7 +76,17 @@ def test_the_tour_runs_once_and_leaves_nothing(temporary: Path) -> None:
     assert re.search(r"all \d+ checks held", output)
     assert "not so" not in output and "Traceback" not in output
     assert f"postgresql://{ACME}:demo@127.0.0.1:" in output
-    for said in ("WHERE", "not there", "hint", "capped", "querywarden_statements_total", "UPDATE"):
+    for said in (
+        "WHERE",
+        "not there",
+        "hint",
+        "capped",
+        "querywarden_statements_total",
+        "UPDATE",
+        "querywarden approvals grant",
+        "sent again  UPDATE 1",
+        "status refunded",
+    ):
         assert said in output, said
     assert os.listdir(temporary) == []
 
@@ -125,9 +138,9 @@ async def test_the_tour_notices_a_database_that_is_not_protected() -> None:
         places = Places(
             dsn={ACME: dsn, BOLT: dsn},
             direct=dsn,
+            approvals=dsn,
             metrics=f"http://127.0.0.1:{free_port()}/metrics",
             records=postgres.directory / "none",
-            approvals=dsn,
             rewrite=lambda _, statement: statement,
         )
         tour = Tour(Console(file=io.StringIO()), places)
@@ -141,6 +154,11 @@ async def test_the_tour_notices_a_database_that_is_not_protected() -> None:
         "is refused",
         "the result is capped",
         "a notice says so",
+        "a refund without a reason is refused",
+        "a refund is held",
+        "nothing is written before somebody agrees",
+        "a consent is good for one run",
+        "the refund has its record",
         "every statement has its record",
         "statements are counted",
     ):
