@@ -14,6 +14,7 @@ from proxy.testing import PostgresServer, RunningProxy
 from tests.drivers.market import TENANTS
 from tests.drivers.store import DATABASE, RULES, SQL, Door, Tap
 from tests.drivers.store import TENANTS as LIBRARIES
+from tests.drivers.tracker import Tracker, opened
 
 HERE = Path(__file__).parent
 USERS = {"acme": "pass word/1", "bolt": "two"}  # a password that must be quoted in a URL
@@ -88,3 +89,10 @@ def store(postgres: PostgresServer) -> Iterator[dict[str, Door]]:
             assert doors[tenant].leaked() == []
     postgres.drop_database(DATABASE)
     postgres.execute("postgres", "DROP ROLE store_app")
+
+
+@pytest.fixture(scope="session")
+def tracker(postgres: PostgresServer) -> Iterator[Tracker]:
+    """What applications write to, behind the proxy and straight."""
+    with opened(postgres) as both:
+        yield both

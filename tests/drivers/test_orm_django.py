@@ -12,10 +12,8 @@ from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Any
 
-import django
 import pytest
 from asgiref.sync import sync_to_async
-from django.conf import settings
 from django.contrib.postgres.aggregates import ArrayAgg, StringAgg
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.search import SearchQuery, SearchRank, SearchVector
@@ -40,15 +38,8 @@ from django.db.models import (
 )
 from django.db.models.functions import Cast, Coalesce, ExtractYear, Length, Lower, Rank, TruncMonth
 
+from tests.drivers.django_setup import described
 from tests.drivers.store import DATABASE, TENANTS, VISIBLE, Door, masked
-
-settings.configure(
-    USE_TZ=True,
-    TIME_ZONE="UTC",
-    DEFAULT_AUTO_FIELD="django.db.models.AutoField",
-    INSTALLED_APPS=["tests.drivers"],
-)
-django.setup()
 
 
 class Author(models.Model):
@@ -303,15 +294,8 @@ QUERIES = (
 
 @pytest.fixture(scope="module")
 def databases(store: dict[str, Door]) -> Iterator[None]:
-    def described(door: Door, bound: bool) -> dict[str, Any]:
-        return {
-            "ENGINE": "django.db.backends.postgresql", "NAME": DATABASE, "USER": door.user,
-            "PASSWORD": door.password, "HOST": "127.0.0.1", "PORT": door.port,
-            "OPTIONS": {"server_side_binding": bound},
-        }  # fmt: skip
-
-    known = {name: described(door, False) for name, door in store.items()}
-    known |= {f"{tenant} bound": described(store[tenant], True) for tenant in TENANTS}
+    known = {name: described(DATABASE, door) for name, door in store.items()}
+    known |= {f"{t} bound": described(DATABASE, store[t], bound=True) for t in TENANTS}
     connections.settings = connections.configure_settings({"default": {}, **known})
     yield
     connections.close_all()
