@@ -33,6 +33,7 @@ _PAIR = re.compile(
 _ESCAPED = re.compile(r"\\(.)|''", re.S)
 _ENCODED = re.compile(rb"%([0-9A-Fa-f]{2})")
 _INNER = re.compile(r"/\*(.*)\*/\Z", re.S)
+_TRACE = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}\Z")
 _BLANK = re.compile(rb"[^\n]")
 _BLANK_PAIR = re.compile(rb"[^\n,]|,(?=.)", re.S)  # the comma behind it stays
 
@@ -61,6 +62,12 @@ def bounded(key: str, value: str) -> str:
     plain = " ".join("".join(c if c.isprintable() else " " for c in value).split())
     longest = LONGEST[key]
     return plain if len(plain) <= longest else plain[: longest + (key == CONTEXT)]
+
+
+def trace_id(words: Mapping[str, str]) -> str:
+    """The trace in a traceparent (W3C Trace Context), "" for none."""
+    found = _TRACE.match(words.get(TRACE, ""))
+    return found[1] if found else ""
 
 
 def without_context(text: bytes) -> tuple[bytes, str]:

@@ -39,6 +39,7 @@ class Facts:
     sql_template: str = ""
     rewritten_template: str = ""
     effects: tuple[PolicyEffect, ...] = ()
+    trace_id: str = ""  # 32 hex digits of its traceparent
     # what enforcement would have answered, for a statement that ran in observe mode
     observed: str = ""
     observed_reason: str = ""

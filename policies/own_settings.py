@@ -10,7 +10,7 @@ database gets its fingerprint and never the context itself. Functions cannot wri
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from policies.choice import not_granted
@@ -112,6 +112,24 @@ def check_value(name: str, value: str, granted: tuple[str, ...]) -> None:
         )
     if name == CAPABILITY and value and value not in granted:
         raise not_granted(value, granted)
+
+
+def check_start(name: str, value: str, granted: tuple[str, ...]) -> None:
+    """The same for a setting a session wants to start with. Raises Refusal for a context: it would
+    be what RESET goes back to, long after it has expired."""
+    if name == CONTEXT:
+        message = f"{PREFIX}{name} cannot be set at start-up"
+        raise Refusal(SETTING_NOT_ALLOWED, message, "SET it when you are connected")
+    check_value(name, value, granted)
+
+
+def started_with(settings: Mapping[str, str]) -> Mapping[str, str]:
+    """Those of a session's start-up settings that are ours, by their short names."""
+    return {
+        name.removeprefix(PREFIX): value
+        for name, value in settings.items()
+        if name.startswith(PREFIX)
+    }
 
 
 def _value(node: Node, name: str) -> str:

@@ -13,7 +13,7 @@ from policies import grammar
 from policies.calling import called, fill
 from policies.catalog import Catalog
 from policies.choice import chosen, only_reads
-from policies.comments import CAPABILITY, REASON, said
+from policies.comments import CAPABILITY, REASON, said, trace_id
 from policies.copying import copy_out
 from policies.decision import (
     Allow,
@@ -121,6 +121,8 @@ def _enforced(text: bytes, subject: Subject, snapshot: Snapshot) -> Decision:
         plans = []
         for raw, words in zip(raws, _words(text, raws), strict=True):
             facts = _facts_before(raw)
+            if words:
+                facts = replace(facts, trace_id=trace_id(words))
             plans.append(_plan(raw, facts, subject, snapshot, words))
         check_order(plans)
         joined = JOINT.join(plan.sql for plan in plans)

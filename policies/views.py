@@ -133,6 +133,7 @@ class Views:
     ) -> None:
         self.granted = rules.granted(subject.roles)  # capabilities that may be chosen
         self.statements = rules.statements(subject.roles)  # those that are one statement
+        self.changes = rules.changes(subject.roles)  # whether any of them writes or locks
         self.lockers = rules.lockers(subject.roles)  # capabilities that may lock
         self.joins = rules.joins
         granted = rules.callable(subject.roles)

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from policies.catalog import FIRST_NORMAL_OID
 from policies.decision import Decision, Deny, Facts, Mode, Plan, denial
 from policies.named import parameter_types
+from policies.own_settings import check_start, own
 from policies.pipeline import Snapshot, decide
 from policies.price import Estimate, Unknown, judge
 from policies.reasons import (
@@ -130,6 +131,9 @@ class Engine:
         try:
             asked.update(_options(parameters.get("options", "")))
             for name, value in asked.items():
+                if known := own(name):
+                    check_start(known, value, snapshot.rules.granted(subject.roles))
+                    continue
                 check_set(
                     name,
                     value,

@@ -86,8 +86,7 @@ def _modes(options: list[Node], statement: Statement) -> str:
                 modes.append(f"ISOLATION LEVEL {level.upper()}")
             case "transaction_read_only":
                 read_only = value["ival"].get("ival")
-                views = statement.views
-                if not read_only and not (views.lockers or views.writers):
+                if not read_only and not statement.views.changes:
                     raise Refusal(
                         WRITE_DISABLED,
                         "READ WRITE is not allowed: this login may only read",

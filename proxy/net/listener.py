@@ -154,7 +154,7 @@ class Listener:
             transport.set_write_buffer_limits(_HIGH_WATER)
         session = Session(
             self._engine, admitted.origin, self._observers, self._metrics,
-            client.transport, opened.transport, self._ended,
+            client.transport, opened.transport, self._ended, admitted.own,
         )  # fmt: skip
         session.requests = Requests(session, self._max_statement_bytes)
         session.replies = Replies(session)

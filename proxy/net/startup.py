@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from struct import Struct
 from time import perf_counter, time, time_ns
@@ -16,6 +16,7 @@ from typing import Final
 
 from policies import reasons
 from policies.decision import Deny, Facts
+from policies.own_settings import started_with
 from policies.subject import Subject
 from proxy.auth import Userlist
 from proxy.net import answers
@@ -90,6 +91,7 @@ class Admitted:
     origin: Origin
     upstream: Opened
     secret: bytes
+    own: Mapping[str, str]  # settings of ours it starts with
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,7 +279,7 @@ async def _open(door: Door, client: Intake, hello: Hello, origin: Origin) -> Adm
     secret = secrets.token_bytes(4)
     enforcing = door.engine.mode(origin.subject) == "enforce"
     client.write(_welcome(opened, secret, origin.subject.login if enforcing else None))
-    return Admitted(origin, opened, secret)
+    return Admitted(origin, opened, secret, started_with(settings) if enforcing else {})
 
 
 def _welcome(opened: Opened, secret: bytes, login: str | None) -> bytes:

@@ -159,6 +159,8 @@ def _facts(facts: Facts) -> dict[str, Any]:
             for effect in facts.effects
         ],
     }
+    if facts.trace_id:
+        said["trace_id"] = facts.trace_id
     if facts.observed:
         said["observed"] = {"decision": facts.observed, "reason": facts.observed_reason}
     return said

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from policies import grammar
-from policies.comments import LONGEST, said, without_context
+from policies.comments import LONGEST, said, trace_id, without_context
 
 
 @pytest.mark.parametrize(
@@ -113,3 +113,16 @@ def test_a_context_too_long_is_none_that_anybody_signed() -> None:
     blank, found = without_context(f"/*querywarden_context='{long}'*/ SELECT 1".encode())
     assert b"eee" not in blank
     assert len(found) == LONGEST["querywarden_context"] + 1
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        (f"00-{'ab' * 16}-{'cd' * 8}-01", "ab" * 16),
+        (f"00-{'AB' * 16}-{'cd' * 8}-01", ""),
+        (f"00-{'ab' * 16}-{'cd' * 8}-01-x", ""),
+        ("", ""),
+    ],
+)
+def test_the_trace_of_a_statement(said: str, expected: str) -> None:
+    assert trace_id({"traceparent": said}) == expected

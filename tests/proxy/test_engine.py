@@ -8,6 +8,7 @@ import pytest
 
 from policies import pipeline
 from policies.decision import Allow, Deny
+from policies.own_settings import started_with
 from policies.pipeline import Snapshot
 from policies.rules import parse
 from proxy.engine import CACHED_TEXT_BYTES, Engine
@@ -79,6 +80,8 @@ def test_start_up_settings_are_checked_and_pinned(engine: Engine) -> None:
         "standard_conforming_strings": "on",
         "default_transaction_read_only": "on",
     }
+    own = engine.startup(subject(), {"options": "-c querywarden.Capability=browse"})
+    assert isinstance(own, dict) and started_with(own) == {"capability": "browse"}
     locking = engine.startup(subject("kim"), {})
     assert isinstance(locking, dict) and locking["default_transaction_read_only"] == "off"
 
@@ -95,6 +98,10 @@ def test_start_up_settings_are_checked_and_pinned(engine: Engine) -> None:
         {"options": "-c statement_timeout=0"},
         {"options": "-d 5"},
         {"options": "-c default_transaction_read_only=off"},
+        {"options": "-c querywarden.context=eyJ.a.b"},
+        {"options": "-c querywarden.capability=huge"},
+        {"options": "-c querywarden.other=a"},
+        {"QueryWarden.Reason": "two\nlines"},
     ],
 )
 def test_hostile_start_up_parameters_are_refused(

@@ -280,6 +280,30 @@ def sqlstate(connection: psycopg.Connection, sql: str) -> str:
     return str(caught.value.sqlstate)
 
 
+def test_settings_a_session_starts_with(proxy: RunningProxy) -> None:
+    options = "-c querywarden.capability=less -c querywarden.reason=nightly\\ job"
+    with psycopg.connect(proxy.dsn("plain"), autocommit=True, options=options) as connection:
+        assert "not visible" in refused(connection, "SELECT id FROM notes")
+        connection.execute("SET querywarden.capability = 'read'")
+        assert tenants(connection) == {2}
+        connection.execute("RESET ALL")
+        assert connection.execute("SHOW querywarden.capability").fetchone() == ("less",)
+        assert connection.execute("SHOW querywarden.reason").fetchone() == ("nightly job",)
+        assert "not visible" in refused(connection, "SELECT id FROM notes")
+        update = "/*capability='edit'*/ UPDATE notes SET body = 'x' WHERE id = 2"
+        assert connection.execute(update).rowcount == 1
+
+
+def test_a_trace_is_in_the_record(proxy: RunningProxy) -> None:
+    trace = f"{next(NUMBERS):032x}"
+    with psycopg.connect(proxy.dsn("plain"), autocommit=True) as connection:
+        connection.execute(f"SELECT 1 /*traceparent='00-{trace}-{'1' * 16}-01'*/".encode())
+    deadline = time.monotonic() + 10
+    while not [r for r in proxy.records() if r.get("trace_id") == trace]:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
 def test_no_context_is_in_any_record_log_or_database(
     proxy: RunningProxy, crm: psycopg.Connection, postgres: PostgresServer
 ) -> None:
