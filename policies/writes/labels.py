@@ -87,6 +87,8 @@ def _of_sublink(node: Node, gone: Container[int]) -> _Found:
         query = query["larg"]
     if "valuesLists" in query:
         return "column1", 2
+    if "targetList" not in query:
+        raise _Unknown  # SELECT FROM t, which gives no column
     result = query["targetList"][0]["ResTarget"]
     if "name" in result:
         return result["name"], 2

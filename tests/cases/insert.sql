@@ -246,3 +246,7 @@ WITH q AS (INSERT INTO pairs (a, b) VALUES (1, generate_series(1, 9)) RETURNING 
 WITH q AS (INSERT INTO pairs (a, b) SELECT n, 1 FROM tags LIMIT 2 RETURNING a) SELECT * FROM q
 >> WITH q AS (INSERT INTO "public"."pairs" (a, b, "org") SELECT n, 1, CAST('1' AS integer) FROM (SELECT r."id", r."x", r."n" FROM "public"."tags" r) AS "tags" LIMIT 2 RETURNING a) SELECT * FROM q
 >> LIMIT 101
+
+--# a result that gives no column as wes
+INSERT INTO jobs (title) VALUES ('q') RETURNING (SELECT FROM tags LIMIT 1)
+!! UNSUPPORTED_SYNTAX rows written to "jobs" are checked, and no result here can carry that

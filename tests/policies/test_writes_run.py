@@ -43,6 +43,11 @@ RUN: list[tuple[str, tuple[str, ...], str, list[Row]]] = [
      "x = excluded.x", (), "INSERT 0 0", []),
     ("INSERT INTO pairs (a, b, x) VALUES (2, 1, 'new') ON CONFLICT (a, b) DO UPDATE SET "
      "x = excluded.x WHERE 1 / (pairs.org - 2) IS NULL", (), "INSERT 0 0", []),
+    ("INSERT INTO pairs(a,org)SELECT(n)+70,(n/n)t FROM tags", (), "INSERT 0 2",
+     [(71, 0, 1, None), (72, 0, 1, None)]),
+    ("INSERT INTO jobs(title)VALUES('q')RETURNING*", (), "INSERT 0 1", [("q", None, "hidden")]),
+    ("INSERT INTO jobs(title)VALUES('q')RETURNING(mail)t", (), "INSERT 0 1",
+     [("q", None, "hidden")]),
     ("INSERT INTO jobs (title, state) VALUES ('x', 'draft')", (), FAILED, []),
     ("INSERT INTO jobs (title, t_id) VALUES ('f', 1)", (), "INSERT 0 1", [("f", 1, "hidden")]),
     ("INSERT INTO jobs (title, t_id) VALUES ('f', 2)", (), FAILED, []),
