@@ -7,8 +7,11 @@ from dataclasses import dataclass
 
 from policies import routines, views, write_checks
 from policies.catalog import Catalog, Relation
+from policies.decision import Deny
+from policies.pipeline import Snapshot, decide
 from policies.rules import RuleSet
 from policies.rules_models import Entity
+from policies.sql import identifier
 
 # Below this many rows a sequential scan costs less than the missing index.
 _LARGE = 10_000
@@ -30,6 +33,7 @@ def findings(rules: RuleSet, catalog: Catalog) -> tuple[Finding, ...]:
     """Errors (rules that name what is not there, or do not fit its type), then warnings."""
     fit = (*views.problems(rules, catalog), *routines.problems(rules, catalog))
     fit = (*fit, *_joins(rules, catalog), *write_checks.problems(rules, catalog))
+    fit = (*fit, *_statements(rules, catalog))
     errors = [Finding(field, message) for field, message in dict.fromkeys(fit)]
     warnings = []
     if catalog.role_is_superuser:
@@ -66,6 +70,26 @@ def _joins(rules: RuleSet, catalog: Catalog) -> Iterator[tuple[str, str]]:
             relation = catalog.by_name.get(tables.get(other, ("", "")))
             if relation is not None and relation.column(column) is None:
                 yield f"entities.{name}.joins", f'no column "{column}" in "{other}"'
+
+
+def _statements(rules: RuleSet, catalog: Catalog) -> Iterator[tuple[str, str]]:
+    """Statements of the rules that are refused when whoever may call them does."""
+    snapshot = Snapshot(rules, catalog, b"check", rules.text_hash)
+    for name, capability in rules.capabilities.items():
+        if capability.statement is None:
+            continue
+        able = {role for role, rule in rules.roles.items() if name in rule.can}
+        caller = next((one for one in rules.subjects if able.intersection(one.roles)), None)
+        subject = rules.subject(caller.login) if caller is not None else None
+        if subject is None or (caller is not None and caller.assume):
+            continue  # nobody can call it, or nobody knows yet for whom
+        values = ", ".join("NULL" for _ in capability.statement.parameters)
+        arguments = f" ({values})" if values else ""
+        answer = decide(f"EXECUTE {identifier(name)}{arguments}".encode(), subject, snapshot)
+        if isinstance(answer, Deny):
+            said = f"refused when {subject.login} calls it: {answer.message}"
+            hint = f"; {answer.hint}" if answer.hint else ""
+            yield f"capabilities.{name}.statement.sql", said + hint
 
 
 def _views(rules: RuleSet, catalog: Catalog) -> Iterator[Finding]:

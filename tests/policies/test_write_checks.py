@@ -296,6 +296,37 @@ def test_triggers_of_a_table_and_of_its_partitions_are_a_warning() -> None:
     assert said(rules("", "select: [orders]"), parted, error=False) == []
 
 
+def with_statement(sql: str) -> RuleSet:
+    return parse(
+        f"""\
+version: 1
+entities: {{orders: {{tenant: tenant_id}}}}
+capabilities:
+  see: {{select: [orders]}}
+  set-status:
+    update: {{orders: {{columns: [status]}}}}
+    statement: {{sql: "{sql}", parameters: {{state: text, id: int}}}}
+roles: {{clerk: {{can: [see, set-status]}}}}
+subjects: [{{login: ann, tenant: 1, roles: [clerk]}}]
+""",
+        "r",
+    )
+
+
+def test_a_statement_of_the_rules_that_would_be_refused_is_a_problem() -> None:
+    there = replace(catalog(), builtin_types=frozenset({"int4", "text"}))
+    good = with_statement("UPDATE orders SET status = $1 WHERE id = $2")
+    assert said(good, there, error=True) == []
+    other = with_statement("UPDATE orders SET number = $1 WHERE id = $2")
+    (found,) = said(other, there, error=True)
+    assert found.startswith(
+        'capabilities.set-status.statement.sql: refused when ann calls it: column "number" of'
+    )
+    broad = with_statement("UPDATE orders SET status = $1 WHERE total > $2")
+    (found,) = said(broad, there, error=True)
+    assert "must be named by their key" in found
+
+
 # What does not fit is not relied on when statements run either.
 
 
