@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from tests.attacks.wire_client import (
@@ -20,13 +20,14 @@ from tests.attacks.wire_client import (
     sync,
 )
 from tests.oracle.answers import Answer, read
-from tests.oracle.grammar import Statement
+from tests.oracle.grammar import Parameter, Statement
 from tests.oracle.world import Door, World
 
 LOST = Answer(sqlstate="lost", message="the connection ended")
 _OIDS = {
     "int": 20, "num": 1700, "text": 25, "bool": 16, "date": 1082, "time": 1184, "uuid": 2950,
-    "json": 3802, "ints": 1007, "texts": 1009, "limit": 20,
+    "json": 3802, "ints": 1007, "texts": 1009, "limit": 20, "bigints": 1016,
+    "owner": 20,
 }  # fmt: skip
 _BINARY: dict[str, Callable[[str], bytes]] = {
     "int": lambda text: struct.pack("!q", int(text)),
@@ -78,19 +79,27 @@ def messages(statement: Statement, text: str, form: Form) -> list[bytes]:
         return [query(t.format(sql=text, values=listed)) for t in _AROUND[form.around]]
     if not form.extended:
         return [query(text)]
-    kinds = [kind for kind, _ in statement.parameters]
+    types, formats, values = values_of(statement.parameters, form)
+    parts = (
+        parse("", text, types), describe("S", ""),
+        bind("", "", values, formats=formats, result_formats=[form.result]),
+        describe("P", ""), execute(""), sync(),
+    )  # fmt: skip
+    return [b"".join(parts)]
+
+
+def values_of(
+    parameters: Sequence[Parameter], form: Form
+) -> tuple[list[int], list[int], list[bytes | None]]:
+    """Types, formats and values of the parameters, as Parse and Bind have them."""
+    kinds = [kind for kind, _ in parameters]
     types = [_OIDS.get(kind, 0) for kind in kinds] if form.declared else []
     binary = [form.declared and kind in _BINARY for kind in kinds]
     values = [
         None if value is None else _BINARY[kind](value) if coded else value.encode()
-        for (kind, value), coded in zip(statement.parameters, binary, strict=True)
+        for (kind, value), coded in zip(parameters, binary, strict=True)
     ]
-    parts = (
-        parse("", text, types), describe("S", ""),
-        bind("", "", values, formats=[int(b) for b in binary], result_formats=[form.result]),
-        describe("P", ""), execute(""), sync(),
-    )  # fmt: skip
-    return [b"".join(parts)]
+    return types, [int(coded) for coded in binary], values
 
 
 def _literal(value: str | None) -> str:

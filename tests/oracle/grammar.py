@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from tests.oracle.expressions import COMMON, KINDS
 from tests.oracle.scopes import Scope
 from tests.oracle.sources import Query, Sources
-from tests.oracle.tables import TABLES, TYPES, Column
+from tests.oracle.tables import TYPES, Column
 from tests.oracle.targets import Targets
 
 Parameter = tuple[str, str | None]
@@ -58,7 +58,7 @@ class Grammar(Targets, Sources):
         return self.select(scope, depth, kinds, top=top)
 
     def _table(self, scope: Scope) -> Query:
-        table = self.pick(TABLES)
+        table = self.pick(self.tables)
         self.fuel -= 1
         name = table.name if "." in table.name else f"public.{table.name}"
         return Query(f"{self.pick(('TABLE', 'SELECT * FROM'))} {name}", table.columns)

@@ -27,20 +27,20 @@ Row = tuple[object, ...]
 
 def script(seed: int) -> str:
     """INSERT statements for every table."""
-    made = _Maker(random.Random(f"rows {seed}"))
+    made = Maker(random.Random(f"rows {seed}"))
     tables: dict[str, list[Row]] = {}
     for name, rows in made.tables():
         tables[name] = list(rows)
-    return "".join(_insert(name, rows) for name, rows in tables.items())
+    return "".join(insert(name, rows) for name, rows in tables.items())
 
 
 def digests(seed: int) -> str:
     """INSERT statements of the keyed digests the reference looks up: (key, value, digest)."""
-    made = _Maker(random.Random(f"rows {seed}"))
+    made = Maker(random.Random(f"rows {seed}"))
     tables = {name: list(rows) for name, rows in made.tables()}
     values = {("names", str(row[3])) for row in tables["users"] if row[3] is not None}
     values |= {("twins", str(row[-1])) for row in tables["kinds"] if row[-1] is not None}
-    return _insert("base.digests", sorted((k, v, keyed_digest(k, v)) for k, v in values))
+    return insert("base.digests", sorted((k, v, keyed_digest(k, v)) for k, v in values))
 
 
 def keyed_digest(key: str, value: str) -> str:
@@ -51,7 +51,7 @@ def keyed_digest(key: str, value: str) -> str:
     return hmac.new(inner, value.encode(), hashlib.sha256).hexdigest()
 
 
-class _Maker:
+class Maker:
     """One random stream, used in one order, so that a seed always gives the same rows."""
 
     def __init__(self, random_: random.Random) -> None:
@@ -193,7 +193,8 @@ class _Maker:
         )  # fmt: skip
 
 
-def _insert(table: str, rows: Sequence[Row]) -> str:
+def insert(table: str, rows: Sequence[Row]) -> str:
+    """One INSERT of all rows."""
     values = ",\n".join(f"({', '.join(map(_literal, row))})" for row in rows)
     return f"INSERT INTO {table} VALUES\n{values};\n"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from tests.oracle.conditions import Conditions
@@ -35,6 +36,9 @@ class Query:
 class Sources(Conditions):
     """What can stand in FROM."""
 
+    tables: Sequence[Table] = TABLES
+    links: Sequence[tuple[tuple[str, str], tuple[str, str]]] = LINKS
+
     @abstractmethod
     def query(self, scope: Scope, depth: int, kinds: tuple[str, ...] = ()) -> Query:
         """A query with those kinds of columns, any when none are said."""
@@ -66,7 +70,7 @@ class Sources(Conditions):
 
     def _from_table(self, scope: Scope, depth: int, taken: set[str]) -> From:
         self.fuel -= 1
-        table = self.pick(TABLES)
+        table = self.pick(self.tables)
         return self.table(table, scope, taken)
 
     def table(self, table: Table, scope: Scope, taken: set[str]) -> From:
@@ -194,14 +198,14 @@ class Sources(Conditions):
     def _linked(self, left: From, scope: Scope, taken: set[str]) -> From | None:
         """A table that the left side refers to or that refers to it."""
         names = {c.name for s in left.sources for c in s.columns}
-        found = [a[0] for a, b in LINKS if b[1] in names] + [
-            b[0] for a, b in LINKS if a[1] in names
+        found = [a[0] for a, b in self.links if b[1] in names] + [
+            b[0] for a, b in self.links if a[1] in names
         ]
         if not found or self.fuel <= 0:
             return None
         self.fuel -= 1
         wanted = self.pick(found)
-        return self.table(next(t for t in TABLES if t.name == wanted), scope, taken)
+        return self.table(next(t for t in self.tables if t.name == wanted), scope, taken)
 
     def _shared(self, left: From, right: From) -> list[str]:
         """Columns of both sides that USING can name: of one kind, once on each side."""
@@ -219,7 +223,7 @@ class Sources(Conditions):
             for a in left.sources for x in a.named()
             for b in right.sources for y in b.named() if x.kind == y.kind
         ]  # fmt: skip
-        known = {(a[1], b[1]) for a, b in LINKS} | {(b[1], a[1]) for a, b in LINKS}
+        known = {(a[1], b[1]) for a, b in self.links} | {(b[1], a[1]) for a, b in self.links}
         likely = [p for p in pairs if (p[0].split(".")[-1], p[1].split(".")[-1]) in known]
         if not pairs:
             return "true" if kind != "FULL JOIN" else "1 = 1"

@@ -37,64 +37,65 @@ class Table:
     primary: bool = True
 
 
-def _table(name: str, key: str, columns: str) -> Table:
+def table(name: str, key: str, columns: str) -> Table:
+    """A relation: its name, its key, `name:kind:trait` of its columns."""
     made = tuple(Column(*each.split(":")) for each in columns.split())
     return Table(name, made, tuple(key.split()) or tuple(c.name for c in made), bool(key))
 
 
 TABLES = (
-    _table("tenants", "id", "id:int name:text plan:text"),
-    _table(
+    table("tenants", "id", "id:int name:text plan:text"),
+    table(
         "users", "id",
         "id:int tenant_id:int email:text full_name:text phone:text birth_date:date balance:num "
         "nick:text active:bool manager_id:int age:int created_at:time deleted_at:time prefs:json "
         "labels:texts",
     ),
-    _table(
+    table(
         "orders", "id",
         "id:int tenant_id:int user_id:int status:status total:num note:text reference:text:digits "
         "due:date created_at:time code:uuid meta:json:has_n",
     ),
-    _table(
+    table(
         "products", "id",
         "id:int sku:text name:text price:num category:text attrs:json dims:ints discontinued:bool",
     ),
-    _table(
+    table(
         "order_items", "order_id line",
         "order_id:int line:int tenant_id:int product_id:int quantity:int:positive unit_price:num "
         "discount:num",
     ),
-    _table("tags", "id", "id:int tenant_id:int name:text"),
-    _table("order_tags", "order_id tag_id", "order_id:int tag_id:int tenant_id:int"),
-    _table(
+    table("tags", "id", "id:int tenant_id:int name:text"),
+    table("order_tags", "order_id tag_id", "order_id:int tag_id:int tenant_id:int"),
+    table(
         "events", "id happened",
         "id:int tenant_id:int happened:date kind:text amount:int payload:json",
     ),
-    _table(
+    table(
         "events_2026", "id happened",
         "id:int tenant_id:int happened:date kind:text amount:int payload:json",
     ),
-    _table("documents", "id", "id:int tenant_id:int title:text owner_id:int pages:int"),
-    _table(
+    table("documents", "id", "id:int tenant_id:int title:text owner_id:int pages:int"),
+    table(
         "contracts", "id",
         "id:int tenant_id:int title:text owner_id:int pages:int party:text signed:date",
     ),
-    _table(
+    table(
         "notes", "id",
         "id:int tenant_id:int author_id:int body:text private:bool score:int written:time",
     ),
-    _table("metrics", "", "tenant_id:int name:text day:date value:int"),
-    _table(
+    table("metrics", "", "tenant_id:int name:text day:date value:int"),
+    table(
         "kinds", "id",
         "id:int tenant_id:int small:int medium:int large:int amount:num words:text short:text "
         "fixed:text digits:text:digits token_id:uuid flag:bool day:date moment:time data:json "
         "numbers:ints names:texts state:status shape:text prefix:text bucket:num month:date "
         "hour:time constant:text twin:uuid",
     ),
-    _table(
+    table(
         '"Order Log"', '"Id"', '"Id":int "tenantId":int "group":text "select":int "Größe":num'
     ),
-    _table("sales.targets", "id", "id:int tenant_id:int region:text goal:num year:int"),
+    table("sales.targets", "id", "id:int tenant_id:int region:text goal:num year:int"),
 )  # fmt: skip
 
 # Columns that are often compared with one another: (table, column).

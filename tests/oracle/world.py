@@ -20,12 +20,12 @@ LOGIN, PASSWORD = "subject", "oracle"
 ROLES = ("oracle_app", "oracle_owner", "oracle_subject")
 SECONDS = 10  # a statement that takes longer is not compared
 
-_ROLES = "".join(
+ROLE_SCRIPT = "".join(
     f"DO $$ BEGIN CREATE ROLE {role} LOGIN; EXCEPTION WHEN duplicate_object THEN NULL; END $$;\n"
     for role in ROLES
 )
 # UPDATE is what FOR SHARE wants.
-_READABLE = """
+READABLE = """
 DO $$ DECLARE s text; BEGIN
   FOR s IN SELECT nspname FROM pg_namespace WHERE nspname !~ '^(pg_|information_schema|base)' LOOP
     EXECUTE format('GRANT USAGE ON SCHEMA %%I TO %(role)s; GRANT SELECT, UPDATE ON ALL TABLES'
@@ -33,7 +33,7 @@ DO $$ DECLARE s text; BEGIN
   END LOOP; END $$;
 """
 # Tables of public go to base, those of another schema x to "base x"; types stay.
-_MOVE = """
+MOVE = """
 DO $$ DECLARE t regclass; s text; BEGIN
   FOR t, s IN SELECT c.oid, CASE nspname WHEN 'public' THEN 'base' ELSE 'base ' || nspname END
            FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
@@ -48,7 +48,7 @@ CREATE TABLE base.digests (key text, value text, digest text);
 CREATE FUNCTION keyed_digest(text, text) RETURNS text STABLE SECURITY DEFINER LANGUAGE sql
 AS 'SELECT digest FROM base.digests WHERE key = $1 AND value = $2';
 """
-_OWNED = """
+OWNED = """
 DO $$ DECLARE v regclass; BEGIN
   FOR v IN SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
            WHERE relkind = 'v' AND nspname !~ '^(pg_|information_schema)' LOOP
@@ -115,10 +115,10 @@ def world(server: PostgresServer, design: Design) -> Iterator[World]:
     """Make the three databases of an application and put a proxy before the first."""
     app, views, tables = (f"{design.name}_{kind}" for kind in ("app", "views", "tables"))
     server.create_database(
-        app, _ROLES, design.schema, design.rows, _READABLE % {"role": "oracle_app"}, "ANALYZE;"
+        app, ROLE_SCRIPT, design.schema, design.rows, READABLE % {"role": "oracle_app"}, "ANALYZE;"
     )
-    moved = (_MOVE, design.digests, design.reference, _OWNED)
-    seen = _READABLE % {"role": "oracle_subject"}
+    moved = (MOVE, design.digests, design.reference, OWNED)
+    seen = READABLE % {"role": "oracle_subject"}
     server.create_database(views, *moved, seen, template=app)
     keys = "".join(f"ALTER TABLE {t} ADD PRIMARY KEY ({k});\n" for t, k in design.keys.items())
     server.create_database(tables, _COPY, keys, seen, "ANALYZE;", template=views)
