@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Final, Protocol
 
 from proxy.approvals.request import Answer, Entry, Request, Verdict
-from proxy.approvals.store import SECONDS, Store, StoreError
+from proxy.approvals.store import SECONDS, Crowded, Store, StoreError
 
 _log = logging.getLogger(__name__)
 
@@ -98,6 +98,8 @@ class Desk:
     async def _run(self, asking: Asking) -> None:
         try:
             answer = await self._answer(asking.request)
+        except Crowded:
+            answer = Answer("crowded")
         except (StoreError, TimeoutError) as error:
             _log.error("the approval store cannot be asked: %s", error or "no answer in time")
             answer = Answer("unavailable")

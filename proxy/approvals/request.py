@@ -44,9 +44,10 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What is known of a request. used: it may run now, this once, and its consent is spent."""
+    """What is known of a request. used: it may run now, this once, and its consent is spent;
+    crowded: too many of its login wait already."""
 
-    state: Literal["used", "pending", "refused", "unavailable", "cancelled"]
+    state: Literal["used", "pending", "refused", "unavailable", "crowded", "cancelled"]
     id: str = ""
     expires: datetime | None = None
 
@@ -121,6 +122,8 @@ def obstacle(entry: Entry, login: str, rules: RuleSet) -> str:
     approver = rules.subject(login)
     if approver is None:
         return f"the rules have no login {login!r}"
+    if approver.absent:
+        return f"{login} acts for others: decide as a login of your own"
     if login == entry.login:
         return f"{login} has asked for it: somebody else must decide"
     mine = _text(approver.tenant), _text(approver.user_id)
@@ -139,8 +142,11 @@ def obstacle(entry: Entry, login: str, rules: RuleSet) -> str:
 
 
 def sees(entry: Entry, approver: Subject) -> bool:
-    """Whether a request may be shown to a subject: one with a tenant sees its own tenant's."""
-    return approver.tenant is None or _text(approver.tenant) == entry.tenant
+    """Whether a request may be shown to a subject: one with a tenant sees its own tenant's, and one
+    that acts for others sees none."""
+    if approver.tenant is None:
+        return not approver.absent
+    return _text(approver.tenant) == entry.tenant
 
 
 def _text(value: object) -> str | None:

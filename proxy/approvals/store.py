@@ -24,6 +24,7 @@ from proxy.approvals.request import STATES, Entry, Request, State, subject_colum
 
 SECONDS: Final = 5.0  # how long the store may take for one question
 KEPT: Final = timedelta(days=30)  # what is over is kept so long
+MOST_PENDING: Final = 200  # of one login: somebody has to look at each
 VERSION: Final = 1
 _CONNECTIONS: Final = 4
 _ATTEMPTS: Final = 3
@@ -87,6 +88,10 @@ SELECT * FROM querywarden.approvals
  WHERE binding = $2 AND state IN ('pending', 'granted', 'refused') AND expires_at > {_NOW}
  ORDER BY state = 'refused', asked_at DESC LIMIT 1
 """
+_WAITING: Final = f"""
+SELECT count(*) FROM querywarden.approvals
+ WHERE state = 'pending' AND expires_at > {_NOW} AND login = $2
+"""
 _INSERT: Final = f"""
 INSERT INTO querywarden.approvals
        (asked_at, binding, id, state, login, tenant, user_id, roles, capability, gate, by, ttl,
@@ -141,6 +146,10 @@ class StoreError(Exception):
     """The store cannot be asked; says why, and never a value."""
 
 
+class Crowded(Exception):
+    """Too many requests of this login wait already."""
+
+
 class Store:
     """The requests of all proxies that share one database. `clock`: None for the server's own."""
 
@@ -187,7 +196,7 @@ class Store:
 
     async def ask(self, request: Request) -> Entry:
         """Spend the consent for this request: state used, and nobody else will get it. Without one,
-        its refusal or its pending entry, made when there is none. Raises StoreError."""
+        its refusal or its pending entry, made when there is none. Raises StoreError, Crowded."""
         for _ in range(_ATTEMPTS):
             used = await self._one(_USE, request.binding)
             if used is not None:
@@ -195,6 +204,8 @@ class Store:
             standing = await self._one(_STANDING, request.binding)
             if standing is None:
                 await self._rows(_EXPIRE)
+                if (await self._rows(_WAITING, request.subject.login))[0][0] >= MOST_PENDING:
+                    raise Crowded
                 standing = await self._insert(request, "pending")
             if standing is not None and standing.state != "granted":
                 return standing

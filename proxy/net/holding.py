@@ -196,6 +196,13 @@ def _refused(session: Session, plan: Plan, answer: Answer, arrival: Arrival) -> 
                 f"talk to somebody with role {by}, or send another statement",
                 facts,
             )
+        case "crowded":
+            deny = session.deny(
+                reasons.RATE_LIMITED,
+                "too many statements of your login wait for approval already",
+                "wait until some are granted, refused or expired",
+                facts,
+            )
         case _:
             deny = session.deny(
                 reasons.APPROVAL_UNAVAILABLE,

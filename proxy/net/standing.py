@@ -148,9 +148,8 @@ def stale(session: Session, statement: Statement, arrival: Arrival) -> bytes:
 
 def _same(allow: Allow, statement: Statement) -> bool:
     """Whether it may go on as it is: nothing of its text has changed, nor whose consent it needs. A
-    consent that was given holds under the rules it was given under."""
-    given = not statement.approval_id or allow.policy_version == statement.allow.policy_version
-    return given and _terms(allow) == _terms(statement.allow)
+    consent that was given holds for whom and under what it was given."""
+    return not statement.approval_id and _terms(allow) == _terms(statement.allow)
 
 
 def _terms(allow: Allow) -> tuple[object, ...]:

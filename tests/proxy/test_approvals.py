@@ -168,6 +168,10 @@ def test_simple_queries_and_literals(place: Place, queue: RunningProxy) -> None:
         traced = "/* traceparent='00-1' */ UPDATE orders  SET status = 'literal' WHERE id = 2"
         cursor.execute(traced)
         assert cursor.rowcount == 1 and status(place, 2) == "literal"
+        inside = "WITH done AS (UPDATE orders SET status = %s WHERE id = %s RETURNING id) SELECT id"
+        id = held(agent, "inside", 2, sql=f"{inside} FROM done")
+        place.command(queue, "grant", id, "--as", "boss")
+        assert agent.execute(f"{inside} FROM done", ("inside", 2)).fetchall() == [(2,)]
         with pytest.raises(psycopg.Error) as raised:
             cursor.execute(f"SELECT 1; {sql}")
         assert raised.value.sqlstate == "0A000"
@@ -208,6 +212,8 @@ def test_two_sessions_race_for_one_grant(place: Place, queue: RunningProxy) -> N
             with pytest.raises(asyncpg.PostgresError) as raised:
                 await connections[0].execute(sql, *values)
             id = json.loads(str(raised.value.detail))["approval"]
+            shown = await asyncio.to_thread(place.command, first, "show", id, "--json")
+            assert json.loads(shown)["values"] == [f"'race {number}'", "2"]
             await asyncio.to_thread(place.command, first, "grant", id, "--as", "boss")
             runs = (one.execute(sql, *values) for one in connections)
             done = await asyncio.gather(*runs, return_exceptions=True)

@@ -19,7 +19,7 @@ from proxy.approvals import desk as desks
 from proxy.approvals.desk import Desk
 from proxy.approvals.hook import Hook
 from proxy.approvals.request import Answer, Entry, Request, State
-from proxy.approvals.store import Store, StoreError
+from proxy.approvals.store import Crowded, Store, StoreError
 from tests.proxy.test_approvals_store import request
 
 KEY = b"0123456789abcdef"
@@ -107,6 +107,10 @@ async def test_a_store_that_hangs_is_a_no(monkeypatch: pytest.MonkeyPatch) -> No
 
     monkeypatch.setattr(desks, "_STORE_SECONDS", 0.05)
     assert (await answer(desk(Hanging("used")), asked("queue"))).state == "unavailable"
+
+
+async def test_a_queue_that_is_full_is_told() -> None:
+    assert await answer(desk(Table(Crowded())), asked("queue")) == Answer("crowded")
 
 
 async def test_a_state_that_is_no_answer_is_a_no() -> None:

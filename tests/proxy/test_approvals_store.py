@@ -13,8 +13,9 @@ import pytest
 from policies.decision import Consent
 from policies.rules import RuleSet, parse
 from policies.subject import Subject
+from proxy.approvals import store as stores
 from proxy.approvals.request import Entry, Request, binding, obstacle, sees
-from proxy.approvals.store import KEPT, Store, StoreError, reachable
+from proxy.approvals.store import KEPT, Crowded, Store, StoreError, reachable
 from proxy.testing import PostgresServer
 
 AGENT = Subject("agent", tenant=1, user_id=7, roles=("support",))
@@ -134,6 +135,18 @@ async def test_of_two_that_race_for_a_consent_one_wins(database: str, store: Sto
         assert len({entry.id for entry in found}) == 2
     for one in stores:
         await one.close()
+
+
+async def test_nobody_fills_the_queue(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stores, "MOST_PENDING", 2)
+    first = await store.ask(request(b"1"))
+    await store.ask(request(b"2"))
+    with pytest.raises(Crowded):
+        await store.ask(request(b"3"))
+    assert (await store.ask(request(b"1"))).id == first.id
+    assert await store.ask(request(b"3", replace(AGENT, login="other")))
+    await store.decide(first.id, "granted", "queue", "boss")
+    assert (await store.ask(request(b"3"))).state == "pending"
 
 
 async def test_it_outlives_the_proxy(database: str, clock: Clock, store: Store) -> None:
@@ -304,6 +317,7 @@ subjects:
   - {login: boss, tenant: 1, user_id: 9, roles: [lead]}
   - {login: foreign, tenant: 2, user_id: 9, roles: [lead]}
   - {login: root, roles: [lead]}
+  - {login: pool, roles: [lead], assume: signed}
   - {login: peer, tenant: 1, roles: [support]}
 """
 
@@ -327,6 +341,7 @@ async def entry_under(store: Store, rules: RuleSet) -> Entry:
         ("twin", "twin is the same user as agent"),
         ("peer", "peer has none of the roles that may decide: lead"),
         ("foreign", "foreign belongs to another tenant"),
+        ("pool", "pool acts for others"),
     ],
 )
 async def test_who_may_decide(store: Store, rules: RuleSet, login: str, said: str) -> None:
@@ -341,5 +356,6 @@ async def test_under_other_rules_it_must_be_asked_again(store: Store, rules: Rul
 
 async def test_a_tenant_sees_its_own_requests(store: Store, rules: RuleSet) -> None:
     entry = await entry_under(store, rules)
-    everybody = [rules.subject(login) for login in ("boss", "foreign", "root")]
-    assert [one is not None and sees(entry, one) for one in everybody] == [True, False, True]
+    logins = ("boss", "root", "foreign", "pool")
+    everybody = [rules.subject(login) for login in logins]
+    assert [one is not None and sees(entry, one) for one in everybody] == [True, True, False, False]

@@ -109,7 +109,9 @@ def test_a_refusal_and_a_store_that_is_gone_are_told(talk: Talk) -> None:
     talk.client >> Query(UPDATE)
     told = refused(talk, Answer("unavailable"), "58000")
     assert json.loads(told["D"]) == {"code": "APPROVAL_UNAVAILABLE", "policy_version": "v1"}
-    assert [each.decision for each in talk.operations] == ["deny", "deny"]
+    talk.client >> Query(UPDATE)
+    assert "too many statements" in refused(talk, Answer("crowded"), "53400")["M"]
+    assert [each.decision for each in talk.operations] == ["deny"] * 3
 
 
 def test_without_a_desk_nothing_runs(talk: Talk) -> None:

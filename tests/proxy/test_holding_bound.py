@@ -7,8 +7,9 @@ from dataclasses import replace
 import pytest
 
 from policies import reasons
+from policies.comments import without_context
 from policies.decision import Naming
-from policies.subject import Subject
+from policies.subject import Assumed, Subject
 from proxy.wire.messages import (
     Bind,
     BindComplete,
@@ -103,28 +104,19 @@ def test_rules_that_refuse_meanwhile_end_the_wait(talk: Talk) -> None:
     assert talk.session.consents.asking is None and talk.desk.last.cancelled
 
 
-def test_a_portal_of_older_rules_does_not_run(talk: Talk) -> None:
+@pytest.mark.parametrize("version", ["v1", "v2"])
+def test_a_portal_of_an_older_snapshot_does_not_run(talk: Talk, version: str) -> None:
+    """Who acts may be another one now, though the rules are the same."""
     prepare(talk)
     talk.client >> [Bind(b"p", b"s"), Flush()]
     talk.desk.last.told(USED)
     talk.server >> BindComplete()
     talk.server.heard()
-    talk.engine.reload({})
+    talk.engine.snapshot = Rules(version)
     talk.client >> [Execute(b"p"), Sync()]
     talk.server >> [SYNTAX_ERROR, READY]
     talk.client << [BindComplete, error("0A000"), READY]
     assert talk.server.next() == Parse(b"querywarden refused", POISON)
-
-
-def test_a_new_catalog_under_the_same_rules_lets_it_run(talk: Talk) -> None:
-    prepare(talk)
-    talk.client >> [Bind(b"p", b"s"), Flush()]
-    talk.desk.last.told(USED)
-    talk.server >> BindComplete()
-    talk.server.heard()
-    talk.engine.snapshot = Rules("v1")
-    talk.client >> [Execute(b"p"), Sync()]
-    talk.server << [Execute(b"p"), Sync()]
 
 
 def test_rules_that_come_to_need_consent_end_what_was_prepared(talk: Talk) -> None:
@@ -197,3 +189,29 @@ def test_a_changed_value_format_or_type_is_another_request(talk: Talk) -> None:
     talk.server >> ParseComplete()
     seen.add(talk.desk.last.request.binding)
     assert len(seen) == len(talk.desk.asked) == 6
+
+
+def test_a_signed_context_is_not_shown_to_who_judges(talk: Talk) -> None:
+    talk.engine.contexts["s3cret"] = Assumed(7, "42", 9e9)
+    text = b"/*querywarden_context='s3cret'*/ " + UPDATE
+    talk.engine.table[without_context(text)[0]] = talk.engine.table[UPDATE]
+    talk.client >> Query(text)
+    request = talk.desk.last.request
+    assert (request.subject.tenant, request.subject.user_id) == (7, "42")
+    assert "s3cret" not in request.statement and request.statement.endswith(UPDATE.decode())
+    talk.session.wake()
+    assert len(talk.desk.asked) == 1
+    talk.desk.last.told(USED)
+    assert talk.server.heard()[-1] == Query(UPDATE)
+
+
+def test_a_reason_that_is_missing_spends_nothing(talk: Talk) -> None:
+    talk.engine.table[UPDATE] = plan(UPDATE, write=replace(WRITE, reason_required=True))
+    talk.client >> Query(UPDATE)
+    talk.server >> [SYNTAX_ERROR, READY]
+    talk.client << [error("QW002"), READY]
+    prepare(talk)
+    bind(talk, b"1")
+    talk.server >> [SYNTAX_ERROR, READY]
+    talk.client << [error("QW002"), READY]
+    assert not talk.desk.asked
