@@ -146,9 +146,6 @@ def _terms(rules: RulesFile) -> Iterator[Finding]:
         if capability.copy_in and capability.approval:
             message = "excludes `approval`: nobody can look at rows that are still to come"
             yield Finding((*at, "copy"), message, "make it two capabilities", at_key=True)
-        if capability.copy_in and capability.images:
-            message = "excludes `images`: a COPY does not tell which rows it has written"
-            yield Finding((*at, "copy"), message, "make it two capabilities", at_key=True)
 
 
 def _approvals(rules: RulesFile) -> Iterator[Finding]:

@@ -114,11 +114,6 @@ def permitting(fields: str) -> str:
             " come; make it two capabilities",
         ),
         (
-            "insert: {notes: {columns: [text]}}, copy: true, images: true",
-            "capabilities.c.copy: excludes `images`: a COPY does not tell which rows it has"
-            " written; make it two capabilities",
-        ),
-        (
             "delete: {notes: {}}, approval: {by: [boss]}",
             "capabilities.c.approval.by[0]: there is no role `boss`; use one of: clerk, lead",
         ),
@@ -193,7 +188,7 @@ def test_what_agrees_passes() -> None:
         permitting(
             "insert: {orders: {columns: [tenant_id, user_id, deleted_at, id, note]}},"
             " update: {orders: {columns: [note]}, notes: {columns: [text]}},"
-            " delete: {orders: {}}, merge: true, copy: true, reason: optional,"
+            " delete: {orders: {}}, merge: true, copy: true, reason: optional, images: true,"
             " invariants: [fresh, paid, short],"
             ' statement: {sql: "UPDATE orders SET note = $1 WHERE id = $2",'
             " parameters: {note: character varying(9), id: int}}"
