@@ -2,6 +2,7 @@
 
     {"aud": "querywarden", "tenant": 7, "sub": "42", "exp": 1767225600, "jti": "5f3c..."}
 
+and if it likes "login" (the only one that may show it), "capability" and "attributes".
 Each key has one algorithm of its own, so a token cannot choose how it is checked. A token belongs
 to the session that shows it first, until it expires. No message holds anything of a token. Knows
 tokens and time; knows nothing of statements.
@@ -97,13 +98,15 @@ class Contexts:
         self._owners: dict[str, tuple[str, float]] = {}  # jti: session, when it expires
         self._purged = now()
 
-    def show(self, token: str, session: str) -> Assumed:
-        """For whom the session acts that shows this token. Raises Refusal."""
+    def show(self, token: str, login: str, session: str) -> Assumed:
+        """For whom this session of a login acts that shows this token. Raises Refusal."""
         now = self._now()
         digest = hashlib.sha256(token.encode("utf-8", "replace")).digest()
         found = self._known.get(digest)
         if found is None:
             claims = self._verified(token)
+            if claims.get("login", login) != login:
+                raise _refusal("the signed context is for another login")
             assumed = self._assumed(claims, now)
             self._take(str(claims["jti"]), session, assumed.expires, now)
             self._known[digest] = session, assumed

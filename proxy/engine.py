@@ -93,7 +93,7 @@ class Engine:
                     "this login acts for itself only, so it takes no signed context",
                     "leave querywarden_context out",
                 )
-            return self.contexts.show(token, session)
+            return self.contexts.show(token, subject.login, session)
         except Refusal as refusal:
             return denial(refusal, Facts(), self._snapshot.version)
 

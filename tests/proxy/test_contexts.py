@@ -64,7 +64,7 @@ def by_hand(header: dict[str, Any], key: bytes = SECRET, payload: Any = None) ->
 
 def refused(known: Contexts, token: str, session: str = "s") -> str:
     with pytest.raises(Refusal) as caught:
-        known.show(token, session)
+        known.show(token, "crm", session)
     refusal = caught.value
     assert refusal.reason is AUTHENTICATION_REQUIRED
     for piece in token.split("."):
@@ -74,14 +74,14 @@ def refused(known: Contexts, token: str, session: str = "s") -> str:
 
 def test_what_a_context_says(known: Contexts) -> None:
     token = signed(capability="browse", attributes={"region": "eu", "level": 3, "vip": True})
-    assert known.show(token, "s") == Assumed(
+    assert known.show(token, "crm", "s") == Assumed(
         7, "42", NOW + 600, "browse", (("level", 3), ("region", "eu"), ("vip", True))
     )
 
 
 def test_it_may_be_for_several_and_name_nobody(known: Contexts) -> None:
     token = signed(aud=["other", "querywarden"], tenant=None, sub=None)
-    assert known.show(token, "s") == Assumed(None, None, NOW + 600)
+    assert known.show(token, "crm", "s") == Assumed(None, None, NOW + 600)
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ def test_a_context_holds_until_it_expires(known: Contexts, clock: list[float]) -
     token = signed()
     for moment in (0, 300, 599):
         clock[0] = NOW + moment
-        assert known.show(token, "s").tenant == 7
+        assert known.show(token, "crm", "s").tenant == 7
     for moment in (600, 601, 4000):
         clock[0] = NOW + moment
         assert "expired" in refused(known, token)
@@ -187,7 +187,7 @@ ED = ed25519.Ed25519PrivateKey.generate()
 @pytest.mark.parametrize(("key", "algorithm"), [(RSA, "RS256"), (P256, "ES256"), (ED, "EdDSA")])
 def test_public_keys(clock: list[float], key: Any, algorithm: str) -> None:
     known = Contexts([public_key(pem(key))], 3600, lambda: clock[0])
-    assert known.show(signed(key, algorithm), "s").tenant == 7
+    assert known.show(signed(key, algorithm), "crm", "s").tenant == 7
     refused(known, signed())
     # the public key taken for a secret
     refused(known, by_hand({"alg": "HS256"}, key=pem(key)))
@@ -195,7 +195,7 @@ def test_public_keys(clock: list[float], key: Any, algorithm: str) -> None:
     other = {"RS256": P256, "ES256": ED, "EdDSA": RSA}[algorithm]
     refused(known, signed(other, {"RS256": "ES256", "ES256": "EdDSA", "EdDSA": "RS256"}[algorithm]))
     both = Contexts([public_key(pem(key)), secret_key(SECRET)], 3600, lambda: clock[0])
-    assert both.show(signed(key, algorithm), "s") == both.show(signed(), "s")
+    assert both.show(signed(key, algorithm), "crm", "s") == both.show(signed(), "crm", "s")
     refused(both, by_hand({"alg": "HS256"}, key=pem(key)))
 
 
@@ -234,23 +234,30 @@ def test_a_context_belongs_to_the_session_that_shows_it_first(
     known: Contexts, clock: list[float]
 ) -> None:
     token = signed()
-    known.show(token, "s")
-    assert known.show(token, "s").tenant == 7
+    known.show(token, "crm", "s")
+    assert known.show(token, "crm", "s").tenant == 7
     assert "another session" in refused(known, token, "thief")
     # another token of the same number is the same context
     assert "another session" in refused(known, signed(exp=NOW + 500), "thief")
-    assert known.show(signed(exp=NOW + 700), "s").tenant == 7
+    assert known.show(signed(exp=NOW + 700), "crm", "s").tenant == 7
     clock[0] = NOW + 650
-    known.show(signed(jti="n2", exp=NOW + 800), "t")
+    known.show(signed(jti="n2", exp=NOW + 800), "crm", "t")
     assert "another session" in refused(known, signed(exp=NOW + 1000), "thief")
     clock[0] = NOW + 701
-    known.show(signed(jti="n3", exp=NOW + 800), "t")
+    known.show(signed(jti="n3", exp=NOW + 800), "crm", "t")
+
+
+def test_a_context_may_be_for_one_login(known: Contexts) -> None:
+    for login in ("other", "", 5, None):
+        with pytest.raises(Refusal, match="another login"):
+            known.show(by_hand({"alg": "HS256"}, payload={**claims(), "login": login}), "crm", "t")
+    assert known.show(signed(login="crm"), "crm", "s").tenant == 7
 
 
 def test_a_refused_context_takes_no_number(known: Contexts) -> None:
     refused(known, signed(tenant=[1]), "thief")
     refused(known, by_hand({"alg": "none"}), "thief")
-    assert known.show(signed(), "s").tenant == 7
+    assert known.show(signed(), "crm", "s").tenant == 7
 
 
 def test_how_many_are_remembered_is_bounded(
@@ -258,9 +265,9 @@ def test_how_many_are_remembered_is_bounded(
 ) -> None:
     monkeypatch.setattr(contexts, "MOST_KNOWN", 3)
     for number in range(3):
-        known.show(signed(jti=f"n{number}", exp=NOW + 100 + number), "s")
+        known.show(signed(jti=f"n{number}", exp=NOW + 100 + number), "crm", "s")
     assert "too many" in refused(known, signed(jti="n9"))
-    assert known.show(signed(jti="n2", exp=NOW + 102), "s").tenant == 7
+    assert known.show(signed(jti="n2", exp=NOW + 102), "crm", "s").tenant == 7
     clock[0] = NOW + 101
-    known.show(signed(jti="n9"), "s")
+    known.show(signed(jti="n9"), "crm", "s")
     assert len(known._owners) == 2 and len(known._known) == 2
