@@ -20,6 +20,7 @@ from proxy.wire.hygiene import Fields
 from proxy.wire.ledger import QUERY, REFUSED, REFUSED_QUERY, SYNC, Entry
 
 _CANCELED: Final = "57014"
+_NO_BLOCK: Final = b"25P01"  # no_active_sql_transaction
 _FATAL: Final = frozenset({b"FATAL", b"PANIC"})
 _OURS: Final = frozenset({REFUSED, REFUSED_QUERY})
 _SYNC_FACTS: Final = Facts(operation="commit")
@@ -128,8 +129,19 @@ class Complaints(Passing):
     def _notice(self, start: int, stop: int, count: int) -> None:
         if self._session.enforcing:
             fields = hygiene.read_fields(self._buffer[start + HEADER_SIZE : stop])
-            owed = self._ledger.owed
-            writes = bool(owed) and owed[0][2] is not None and owed[0][2].writes
-            if (writes or self._session.writes.rows) and tells_of_rows(fields, writes):
+            if self._is_hushed(fields):
                 return self._replace(start, stop)
             self._replace(start, stop, hygiene.clean_fields(b"N", fields))
+
+    def _is_hushed(self, fields: Fields) -> bool:
+        """Whether a notice tells of rows, or of a step where the client sent a Query: statements of
+        one are in a transaction block, so SET LOCAL does not warn of there being none."""
+        owed = self._ledger.owed
+        statement = owed[0][2] if owed else None
+        writes = statement is not None and statement.writes
+        if (writes or self._session.writes.rows) and tells_of_rows(fields, writes):
+            return True
+        if statement is None or self._session.steps is None or fields.get("C") != _NO_BLOCK:
+            return False
+        plan = self._plan(statement)
+        return plan is not None and plan.facts.operation == "set" and len(statement.plans) > 1

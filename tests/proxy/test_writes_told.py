@@ -45,8 +45,8 @@ CHECKS = (
     Check("23514", "VALIDATION_ERROR", "too old", invariant="fresh"),
 )
 RAISE = "CAST(pg_catalog.concat('querywarden:%d') AS pg_catalog.int4)"
-IMAGE = ("json_build_object('before', json_build_object('n', old.n, 'note', %s),"
-         " 'after', json_build_object('n', new.n))::text")  # fmt: skip
+IMAGE = ("json_build_object('before', json_build_object('n', n - 1, 'note', %s),"
+         " 'after', json_build_object('n', n))::text")  # fmt: skip
 SMALL = IMAGE % "null"
 
 

@@ -75,6 +75,21 @@ CONVERSATIONS: dict[str, list[Turn]] = {
             "ROLLBACK",
         ),
     ],
+    "statements that want a transaction block": queries(
+        "BEGIN; DECLARE c CURSOR FOR SELECT 1 i; UPDATE t SET n = 1 WHERE id = 1; FETCH c; COMMIT",
+        "SET LOCAL work_mem = '5MB'; UPDATE t SET n = 1 WHERE id = 1; SHOW work_mem",
+        "SET TRANSACTION ISOLATION LEVEL SERIALIZABLE; UPDATE t SET n = 1 WHERE id = 1;"
+        " SHOW transaction_isolation",
+        "UPDATE t SET n = 1 WHERE id = 1; SET LOCAL work_mem = '5MB'",
+        "SET LOCAL work_mem = '5MB'; UPDATE t SET n = 5000 WHERE id = 1",
+        "SHOW work_mem; SET LOCAL work_mem = '5MB'; UPDATE t SET n = 1 WHERE id = 1",
+        "BEGIN",
+        "SELECT 1/0",
+        "SET LOCAL work_mem = '5MB'; UPDATE t SET n = 1 WHERE id = 1",
+        "ROLLBACK; SET LOCAL work_mem = '5MB'; UPDATE t SET n = 1 WHERE id = 1; SHOW work_mem",
+        "COMMIT; SAVEPOINT a; UPDATE t SET n = 1 WHERE id = 1",
+        "RELEASE a; UPDATE t SET n = 1 WHERE id = 1",
+    ),
     "errors": queries(
         "UPDATE nowhere SET n = 1",
         "SELECT 1; UPDATE t SET wrong = 1 WHERE id = 1",
