@@ -81,7 +81,9 @@ def failure(fields: Fields, write: Write, kind: int) -> Failure:
     name = _text(fields.get("n"))
     invariant = dict(write.constraints).get(name, "") if sqlstate[:2] == "23" and name else ""
     hint = f'the invariant "{invariant}" does not hold of the row' if invariant else ""
-    told = {**fields, "M": _message(fields, sqlstate, write, kind)}
+    told, message = fields, _message(fields, sqlstate, write, kind)
+    if message != fields.get("M"):  # then its hint is nobody's either
+        told = {**{key: fields[key] for key in "SVC" if key in fields}, "M": message}
     return Failure(told, sqlstate=sqlstate, hint=hint, wrote=broke(write, invariant))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from policies.decision import Plan, PolicyEffect, Write
 from proxy.oplog.images import Images
@@ -13,8 +13,7 @@ from proxy.oplog.operation import InvariantChecked, Operation
 class Wrote:
     """`invariants`: those that were looked at; `images`: None unless they were asked for."""
 
-    write: Write
-    invariants: tuple[InvariantChecked, ...] = field(default=())
+    invariants: tuple[InvariantChecked, ...]
     images: Images | None = None
 
     def tell(self, operation: Operation) -> None:
@@ -36,7 +35,7 @@ def stopped_by(plan: Plan, rule: str, entity: str, column: str = "") -> Plan:
 def went_well(write: Write, images: Images | None) -> Wrote:
     """It ran, so each of its invariants held."""
     held = tuple(InvariantChecked(name, by, "held") for name, by in write.invariants)
-    return Wrote(write, held, images)
+    return Wrote(held, images)
 
 
 def broke(write: Write, name: str) -> Wrote:
@@ -45,9 +44,8 @@ def broke(write: Write, name: str) -> Wrote:
     if name:
         known.setdefault(name, "constraint")
     return Wrote(
-        write,
         tuple(
             InvariantChecked(each, by, "broken" if each == name else "unknown")
             for each, by in known.items()
-        ),
+        )
     )

@@ -282,7 +282,8 @@ CREATE FUNCTION shout() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
   RAISE NOTICE 'a notice of %', NEW.hidden;
   RAISE WARNING 'a warning of %', NEW.hidden;
-  IF NEW.age = 99 THEN RAISE EXCEPTION 'age of %', NEW.hidden USING ERRCODE = 'AB123'; END IF;
+  IF NEW.age = 99 THEN RAISE EXCEPTION 'age of %', NEW.hidden
+    USING ERRCODE = 'AB123', HINT = 'hint of ' || NEW.hidden; END IF;
   IF NEW.age = 98 THEN PERFORM NEW.hidden::int; END IF;
   RETURN NEW;
 END $$;
@@ -371,6 +372,15 @@ async def test_a_constraint_names_its_invariant(loud: Proxy) -> None:
     assert isinstance(heard, ErrorResponse)
     assert dict(heard.fields)["H"] == b'the invariant "of_age" does not hold of the row'
     assert last(loud).invariants_checked == (InvariantChecked("of_age", "constraint", "broken"),)
+
+
+async def test_a_trigger_gives_no_hint(loud: Proxy) -> None:
+    async with RawClient.to(loud.port) as client:
+        await client.log_in(database=loud.database)
+        client.say(Query(b"UPDATE loud SET age = 99 WHERE id = 1"))
+        heard, _ = await client.until(ReadyForQuery)
+    assert isinstance(heard, ErrorResponse) and b"h1dden" not in heard.encode()
+    assert [key for key, _ in heard.fields] == ["S", "V", "C", "M"]
 
 
 async def test_notices_of_triggers_are_not_heard(loud: Proxy) -> None:
