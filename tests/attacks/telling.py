@@ -33,6 +33,24 @@ subjects:
   - {login: own, tenant: 1, user_id: 1, roles: [reader]}
 """
 
+_COLUMNS = "[id, status, amount, label, mail, info, kind, day, tags, ref]"
+_TABLES = ("docs", "tasks", "notes", "bills", "deals", "items", "feeds", "kinds")
+_WRITES = "\n".join(
+    f"    {verb}: {{"
+    + ", ".join(f"{table}: {{{columns}{key}rows: 1000}}" for table in _TABLES)
+    + "}"
+    for verb, columns, key in (
+        ("insert", f"columns: {_COLUMNS}, ", ""),
+        ("update", f"columns: {_COLUMNS.replace('id, ', '')}, ", "key: false, "),
+        ("delete", "", "key: false, "),
+    )
+)
+# The same for a login that may write all it sees. Keys are of all tenants together here, which
+# nobody should permit: it is what makes an INSERT meet hidden rows.
+WRITING_RULES = RULES.replace(
+    "\nroles:\n", f"\n  write:\n    reason: optional\n    merge: true\n{_WRITES}\nroles:\n"
+).replace("can: [read]", "can: [read, write]")
+
 # table -> what hides every second of its hidden rows (tenant_id, owner_id, gone, status, amount);
 # another tenant hides the others, where tenants matter.
 _OTHER_TENANT = "2, 1, NULL, 'open', 1000 + g"
@@ -50,7 +68,8 @@ _TENANTLESS = ("items", "feeds")
 
 _TABLE = """
 CREATE TABLE {0} (
-  id int PRIMARY KEY, tenant_id int NOT NULL, owner_id int NOT NULL, gone timestamptz,
+  id int PRIMARY KEY, tenant_id int NOT NULL DEFAULT 1, owner_id int NOT NULL DEFAULT 1,
+  gone timestamptz,
   status text NOT NULL, amount numeric NOT NULL, label text NOT NULL, mail text NOT NULL,
   info jsonb NOT NULL, kind mood NOT NULL, day date NOT NULL, tags text[] NOT NULL,
   ref int NOT NULL
@@ -131,7 +150,9 @@ def script(*, hidden: bool) -> str:
             parts.append(_HIDDEN_ROWS.format(table, hides, HIDDEN, 1))
         parts.append(_VISIBLE_ROWS.format(table, VISIBLE))
     parts += [_TABLE.format(SHARED), _VISIBLE_ROWS.format(SHARED, VISIBLE)]
-    parts.append("GRANT SELECT ON ALL TABLES IN SCHEMA public TO PUBLIC; ANALYZE;")
+    parts.append(
+        "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO PUBLIC; ANALYZE;"
+    )
     parts.append(_TELL)
     parts += [_TELLING.format(*function) for function in _FUNCTIONS]
     return "\n".join(parts)

@@ -71,7 +71,10 @@ class Side:
             if parameter:
                 self.connection.execute(f"DEALLOCATE ALL; PREPARE p AS {sql}")
                 sql = f"EXECUTE p ({PARAMETER})"
-            return sorted(map(repr, self.connection.execute(sql).fetchall()))
+            cursor = self.connection.execute(sql)
+            if cursor.description is None:
+                return [cursor.statusmessage or ""]
+            return sorted(map(repr, cursor.fetchall()))
         except psycopg.Error as error:
             return ["error", f"{error.sqlstate} {error.diag.message_primary}"]
 
@@ -97,28 +100,34 @@ class Bench:
         return rows, [word for notice in self.telling.told for word in foreign(notice, sql)][:5]
 
 
-@pytest.fixture(scope="module")
-def bench(postgres: PostgresServer) -> Iterator[Bench]:
-    """Both databases, filled, on the common server."""
+def benches(postgres: PostgresServer, role: str, rules: str) -> Iterator[Bench]:
+    """Both databases, filled, on the common server, for a role of that name."""
     sides = []
-    postgres.execute("postgres", f"DROP ROLE IF EXISTS {ROLE}; CREATE ROLE {ROLE} LOGIN")
-    for name, hidden in (("telling", True), ("alone", False)):
+    names = {f"{role}_{name}": name == "telling" for name in ("telling", "alone")}
+    postgres.execute("postgres", f"DROP ROLE IF EXISTS {role}; CREATE ROLE {role} LOGIN")
+    for name, hidden in names.items():
         postgres.create_database(name, script(hidden=hidden))
-        connection = psycopg.connect(postgres.dsn(name, ROLE), autocommit=True)
+        connection = psycopg.connect(postgres.dsn(name, role), autocommit=True)
         connection.prepare_threshold = None
         side = Side(connection)
         connection.add_notice_handler(lambda n, told=side.told: told.append(n.message_primary))
         sides.append(side)
-    catalog = asyncio.run(read_catalog(postgres.dsn("telling", ROLE)))
-    rules = parse(RULES, "f_leak.yaml")
-    subject = rules.subject("own")
+    catalog = asyncio.run(read_catalog(postgres.dsn(next(iter(names)), role)))
+    read = parse(rules, "f_leak.yaml")
+    subject = read.subject("own")
     assert subject is not None
-    yield Bench(Snapshot(rules, catalog, b"k" * 32, "f_leak"), subject, *sides)
+    yield Bench(Snapshot(read, catalog, b"k" * 32, "f_leak"), subject, *sides)
     for side in sides:
         side.connection.close()
-    for name in ("telling", "alone"):
+    for name in names:
         postgres.drop_database(name)
-    postgres.execute("postgres", f"DROP ROLE {ROLE}")
+    postgres.execute("postgres", f"DROP ROLE {role}")
+
+
+@pytest.fixture(scope="module")
+def bench(postgres: PostgresServer) -> Iterator[Bench]:
+    """Both databases for a login that reads."""
+    yield from benches(postgres, ROLE, RULES)
 
 
 @pytest.mark.parametrize("place", PLACES)
