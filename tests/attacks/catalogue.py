@@ -1,6 +1,7 @@
 """The attacks, what is expected of each, and the patterns that give hidden data away.
 
-`attacks.yaml` opens with what its fields mean; `more.yaml` has the same form. `answered.yaml` and
+`attacks.yaml` opens with what its fields mean; `more.yaml` has the same form, and so has
+`writes.yaml`, whose expectations are those of a login that may write by key. `answered.yaml` and
 `refused.yaml` list, with the reason, where the proxy's safe answer is not the expected one.
 """
 
@@ -8,7 +9,7 @@ from __future__ import annotations
 
 import re
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,7 @@ class Attack:
     runs: str = "ok"
     pg18: str = ""
     schema_note: str = ""
+    data: str = ""  # what follows when it asks for COPY data
 
     @property
     def may_be_answered(self) -> bool:
@@ -106,12 +108,25 @@ def only_reads(sql: str) -> bool:
 
 @cache
 def attacks() -> tuple[Attack, ...]:
-    """Every attack that is a text; those with steps are conversations in test_protocol.py."""
-    entries = [entry for name in ("attacks.yaml", "more.yaml") for entry in _entries(name)]
+    """Every attack that is a text; those with steps are conversations in test_protocol.py.
+
+    As a login that may only read expects them: what wants to write is refused.
+    """
+    refused = (replace(attack, expected="reject", also_ok=()) for attack in writes())
+    return (*_attacks("attacks.yaml"), *_attacks("more.yaml"), *refused)
+
+
+@cache
+def writes() -> tuple[Attack, ...]:
+    """The attacks on what a login may write."""
+    return _attacks("writes.yaml")
+
+
+def _attacks(name: str) -> tuple[Attack, ...]:
     fields = Attack.__dataclass_fields__.keys()
     return tuple(
         Attack(**{**{k: entry[k] for k in fields & entry.keys()}, **_read(entry)})
-        for entry in entries
+        for entry in _entries(name)
         if entry.get("sql") is not None
     )
 
@@ -157,12 +172,14 @@ def canaries() -> dict[str, re.Pattern[bytes]]:
 # What exists and must not be named: denied columns, hidden relations, functions and types.
 _HIDDEN_NAMES = re.compile(
     rb"\w*(?:ssn|secrets|audit_log|v_users|v_rename|mv_users|events_p|users_archive|order_seq"
-    rb"|get_user|wipe|purge_orders|user_tier|t1_email|t2_internal_gold)\w*"
+    rb"|get_user|wipe|purge_orders|user_tier|t1_email|t2_internal_gold|parcel_moves)\w*"
+    rb"|\bpin\b"
 )
 
 
 # Names the client wrote in escapes or put together itself.
-_SPELLED_OTHERWISE = {"NM-020": "ssn", "PD-001": "ssn", "MF-011": "user_ssn", "MO-018": "secrets"}
+_SPELLED_OTHERWISE = {"NM-020": "ssn", "PD-001": "ssn", "MF-011": "user_ssn", "MO-018": "secrets",
+                      "WH-008": "ssn"}  # fmt: skip
 
 
 def leaks(received: bytes, sent: str, attack_id: str = "") -> dict[str, list[str]]:

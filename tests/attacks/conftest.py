@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 
 import pytest
 
@@ -16,6 +17,8 @@ from tests.attacks.worlds import DATABASE, Door, TwoServers, World, fill, two_se
 TALLY = pytest.StashKey[Tally]()
 USERS = {"agent_t1": "one", "agent_t2": "two"}
 RULES = (HERE / "rules.yaml").read_text()
+WRITERS = {"agent_w1": "one", "agent_w2": "two", "agent_w3": "three"}
+WRITING_RULES = (HERE / "rules_writing.yaml").read_text()
 # What the proxy is upstream: `postgres` here lets whatever slips through take full effect.
 UPSTREAM_ROLE = os.environ.get("QUERYWARDEN_TEST_ROLE", "agent")
 BARE = "bare"
@@ -70,6 +73,38 @@ def _worlds(servers: TwoServers, doors: list[Door]) -> Iterator[Worlds]:
     yield first, second
     first.close()
     second.close()
+
+
+@pytest.fixture(scope="session")
+def writing_servers() -> Iterator[TwoServers]:
+    """Servers of their own for those who write, so that both count their OIDs alike."""
+    with two_servers(writing=True) as pair:
+        yield pair
+
+
+@pytest.fixture(scope="session")
+def writers(writing_servers: TwoServers) -> Iterator[dict[str, Worlds]]:
+    """Login -> both worlds as it meets them through the proxy."""
+    upstreams = [server.dsn(DATABASE, UPSTREAM_ROLE) for server in writing_servers]
+    first, second = (
+        RunningProxy(rules=WRITING_RULES, users=WRITERS, upstream=u) for u in upstreams
+    )
+    with first, second, ExitStack() as stack:
+        found = {}
+        for login, password in WRITERS.items():
+            doors = [Door("127.0.0.1", p.port, login, password) for p in (first, second)]
+            made = contextmanager(_worlds)(writing_servers, doors)
+            found[login] = stack.enter_context(made)
+        yield found
+
+
+@pytest.fixture(scope="session")
+def bare_writers(writing_servers: TwoServers) -> Iterator[Worlds]:
+    """Both databases for those who write, without protection."""
+    yield from _worlds(
+        writing_servers,
+        [Door("127.0.0.1", s.port, UPSTREAM_ROLE) for s in writing_servers],
+    )
 
 
 @pytest.fixture(scope="session")

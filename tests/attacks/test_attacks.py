@@ -10,10 +10,13 @@ import pytest
 
 from proxy.testing import RunningProxy
 from tests.attacks import catalogue
-from tests.attacks.catalogue import Attack, answered, attacks, refused
+from tests.attacks.catalogue import Attack, answered, attacks, refused, writes
 from tests.attacks.conftest import Worlds
 from tests.attacks.verdict import Tally, outcome, problems
 from tests.attacks.worlds import FORMS, TwoServers, World, server_version
+
+# These are refused here, and sent in every form in test_writing.py.
+WRITES = {attack.id for attack in writes()}
 
 
 @pytest.fixture(scope="session")
@@ -40,7 +43,7 @@ def test_attack(
     tally.attacks += 1
     found: list[str] = []
     outcomes = set()
-    for form in FORMS:
+    for form in FORMS if attack.id not in WRITES else FORMS[:1]:
         first, second = both.map(partial(World.send, attack=attack, form=form), worlds)
         found += problems(attack, form, first, second, version, tally)
         outcomes.add(outcome(first))

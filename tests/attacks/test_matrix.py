@@ -18,7 +18,7 @@ import pytest
 
 from proxy.testing import EmbeddedPostgres, RunningProxy
 from tests.attacks.binding import bound
-from tests.attacks.catalogue import Attack, attacks
+from tests.attacks.catalogue import Attack, attacks, writes
 from tests.attacks.conftest import RULES, UPSTREAM_ROLE, USERS, Worlds
 from tests.attacks.test_harness import SLOW
 from tests.attacks.verdict import Tally, difference, leaked
@@ -72,7 +72,8 @@ def test_attacks(
     for server in pair:
         set_for_all(server, setup)
     turn = SETUPS.index(text)
-    sent = [attack for attack in attacks() if attack.id not in SLOW][turn :: len(SETUPS)]
+    left_out = SLOW | {attack.id for attack in writes()}  # refused whatever the planner does
+    sent = [attack for attack in attacks() if attack.id not in left_out][turn :: len(SETUPS)]
     with _worlds(pair, doors) as worlds:
         for name, value in setup.settings:
             assert all(_setting(server, name) == value for server in pair)

@@ -26,6 +26,9 @@ class Tally:
 
     attacks: int = 0
     replayed: int = 0  # of them under other setups
+    written: int = 0  # of them as logins that may write
+    damaged: int = 0  # of these, what changed something it must not
+    bare_damaged: int = 0
     outcomes: Counter[tuple[str, str]] = field(default_factory=Counter)  # (form, outcome)
     leaks: int = 0
     differences: int = 0
@@ -44,6 +47,10 @@ class Tally:
         if self.replayed:
             yield f"{self.replayed} of them under other tables and planner settings"
         yield f"canaries {self.leaks}, differences between the worlds {self.differences}"
+        if self.written:
+            yield f"{self.written} as logins that may write; damage by {self.damaged}"
+        if self.bare_damaged:
+            yield f"without the proxy: damage by {self.bare_damaged}"
         if self.bare_leaks or self.bare_differences:
             yield (
                 f"without the proxy: canaries in {self.bare_leaks} attacks,"

@@ -180,21 +180,23 @@ class WireClient:
             except Closed:
                 return messages
 
-    def query(self, sql: str | bytes) -> list[Message]:
-        """The simple protocol: one Query, everything up to ReadyForQuery. COPY data is denied."""
+    def query(self, sql: str | bytes, *, data: bytes = b"") -> list[Message]:
+        """The simple protocol: one Query, everything up to ReadyForQuery. Without data, COPY that
+        asks for some is told that there is none."""
         self.send(query(sql))
-        return self._until_ready(copy_fail())
+        return self._until_ready(copy_data(data))
 
     def extended(
-        self, sql: str, values: Sequence[bytes | None] = (), *, result_format: int = TEXT
-    ) -> list[Message]:
+        self, sql: str, values: Sequence[bytes | None] = (), *, name: str = "",
+        result_format: int = TEXT, data: bytes = b"",
+    ) -> list[Message]:  # fmt: skip
         """Parse, Bind, Describe, Execute, Sync in one write; everything up to ReadyForQuery."""
         parts = (
-            parse("", sql), bind("", "", values, result_formats=(result_format,)),
+            parse(name, sql), bind("", name, values, result_formats=(result_format,)),
             describe("P", ""), execute(""), sync(),
         )  # fmt: skip
         self.send(b"".join(parts))
-        return self._until_ready(copy_fail() + sync())  # a Sync during COPY is ignored
+        return self._until_ready(copy_data(data) + sync())  # a Sync during COPY is ignored
 
     def _until_ready(self, no_data: bytes) -> list[Message]:
         messages = self.until(b"Z", b"G")
@@ -274,6 +276,11 @@ def flush() -> bytes:
 def copy_fail() -> bytes:
     """A CopyFail message: the server asked for COPY data and gets none."""
     return frame(b"f", _string("no data"))
+
+
+def copy_data(data: bytes) -> bytes:
+    """COPY data and its end; without any, CopyFail."""
+    return frame(b"d", data) + frame(b"c", b"") if data else copy_fail()
 
 
 def row_values(message: Message) -> list[bytes | None]:

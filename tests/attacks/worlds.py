@@ -32,7 +32,7 @@ from tests.attacks.wire_client import (
 
 DATABASE = "lab"  # the name some attacks write
 FORMS = ("simple", "extended text", "extended binary")
-BOUND = "extended bound"  # with constants as parameters
+BOUND = "extended bound"  # a named statement with constants as parameters
 
 # What belongs to the connection and not to the answer: ParameterStatus, BackendKeyData.
 _NOT_COMPARED = {b"S", b"K"}
@@ -57,6 +57,11 @@ class Setup:
         words = text.split()
         settings = [word.partition("=")[::2] for word in words if word not in ("large", "small")]
         return cls("large" in words, tuple(settings))
+
+    @classmethod
+    def given(cls) -> Setup:
+        """The setup of this run."""
+        return cls.parse(os.environ.get(SETUP_VARIABLE, ""))
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,10 +140,10 @@ class World:
         superuser = Door("127.0.0.1", server.port, server.superuser, database=door.database)
         self.inspector = superuser.connect()
 
-    def send(self, attack: Attack, form: str, *, first: str = "") -> Transcript:
+    def send(self, attack: Attack, form: str, *, first: str = "", last: str = "") -> Transcript:
         """Send an attack in one form and read everything that comes back.
 
-        `first` is sent before it and is not part of the transcript.
+        `first` is sent before it and is not part of the transcript; `last` after it, and is.
         """
         try:
             client = self._client or self.door.connect(timeout=3 if self.hung else self.patience)
@@ -153,7 +158,9 @@ class World:
         parts: Sequence[str] = (attack.sql,) if form == "simple" else statements(attack.sql)
         try:
             for part in parts:
-                transcript.messages += exchange(client, part, form)
+                transcript.messages += exchange(client, part, form, attack.data.encode())
+            if last:
+                transcript.messages += client.query(last)
         except Closed as closed:
             transcript.messages += closed.messages
             transcript.trouble = "the connection was closed"
@@ -238,14 +245,16 @@ _OBJECTS = (
 )
 
 
-def exchange(client: WireClient, sql: str, form: str) -> list[Message]:
+def exchange(client: WireClient, sql: str, form: str, data: bytes = b"") -> list[Message]:
     """One statement or text in one form."""
     if form == "simple":
-        return client.query(sql)
+        return client.query(sql, data=data)
     if form == BOUND:
         text, values = bound(sql) or (sql, ())
-        return client.extended(text, values)
-    return client.extended(sql, result_format=BINARY if form.endswith("binary") else TEXT)
+        name = f"s{len(client.sent)}"
+        return client.extended(text, values, name=name, data=data)
+    kind = BINARY if form.endswith("binary") else TEXT
+    return client.extended(sql, result_format=kind, data=data)
 
 
 def comparable(transcript: Transcript, attack: Attack) -> list[bytes]:
@@ -290,14 +299,14 @@ def _error(message: Message) -> bytes:
 
 
 @contextmanager
-def two_servers(setup: Setup | None = None) -> Iterator[TwoServers]:
+def two_servers(setup: Setup | None = None, *, writing: bool = False) -> Iterator[TwoServers]:
     """Both databases, filled: a server for each, as both must have the name the attacks use.
 
     The second is filled by the same statements and then changed, so OIDs are the same in both.
     """
-    setup = setup or Setup.parse(os.environ.get(SETUP_VARIABLE, ""))
+    setup = setup or Setup.given()
     with EmbeddedPostgres() as first, EmbeddedPostgres() as second:
-        fill(first, second, DATABASE, large=setup.large)
+        fill(first, second, DATABASE, large=setup.large, writing=writing)
         for server in (first, second):
             set_for_all(server, setup)
         yield first, second
@@ -310,12 +319,18 @@ def set_for_all(server: EmbeddedPostgres, setup: Setup) -> None:
 
 
 def fill(
-    first: EmbeddedPostgres, second: EmbeddedPostgres, database: str, *, large: bool = False
-) -> None:
-    """Create a database of that name on both servers: world A on the first, B on the second."""
-    scripts = [HERE / "world_a.sql", *([HERE / "world_large.sql"] if large else [])]
+    first: EmbeddedPostgres, second: EmbeddedPostgres, database: str, *,
+    large: bool = False, writing: bool = False,
+) -> None:  # fmt: skip
+    """Create a database of that name on both servers: world A on the first, B on the second.
+
+    `writing`: with what logins that write meet.
+    """
+    names = ["world_a", *(["world_large"] if large else []), *(["world_writes"] if writing else [])]
+    others = ["world_b", *(["world_writes_b"] if writing else [])]
+    scripts = [HERE / f"{name}.sql" for name in names]
     first.create_database(database, *scripts)
-    second.create_database(database, *scripts, HERE / "world_b.sql")
+    second.create_database(database, *scripts, *(HERE / f"{name}.sql" for name in others))
 
 
 def server_version(server: EmbeddedPostgres) -> int:

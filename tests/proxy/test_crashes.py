@@ -86,7 +86,7 @@ def _run(sql: str) -> bytes:
 
 
 ALL_ADDED = [(1, 1), (2, 1), (3, 1), (9, 0)]
-COPIED = frame(b"d", b"11\t5\n12\t5\n")
+COPIED = frame(b"d", b"11\t1\t5\n12\t1\t5\n")
 WRITES = {
     "query": Write((), query(ADDED % "1, 2, 3"), ALL_ADDED, whole=True),
     "query of two": Write(
@@ -101,7 +101,8 @@ WRITES = {
     ),
     "delete": Write((), query("DELETE FROM accounts"), [(9, 0)], whole=True),
     "copy": Write(
-        (query("COPY accounts (id, amount) FROM STDIN"),), COPIED, [], whole=False, locked=False
+        (query("COPY accounts (id, tenant_id, amount) FROM STDIN"),), COPIED, [],
+        whole=False, locked=False,
     ),
 }  # fmt: skip
 
