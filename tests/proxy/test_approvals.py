@@ -29,8 +29,15 @@ capabilities:
     update: {orders: {columns: [status]}}
     reason: optional
     approval: {by: [lead], ttl: 1m, gate: %s}
+  close:
+    update: {orders: {columns: [status]}}
+    reason: optional
+    approval: {by: [lead]}
+    statement:
+      sql: UPDATE orders SET status = $1 WHERE id = $2
+      parameters: {status: text, id: integer}
 roles:
-  support: {can: [browse, refund]}
+  support: {can: [browse, refund, close]}
   lead: {can: [browse]}
 subjects:
   - {login: agent, tenant: 1, roles: [support]}
@@ -106,7 +113,7 @@ def connect(proxy: RunningProxy, login: str = "agent") -> psycopg.Connection[Any
 def held(connection: psycopg.Connection[Any], *values: object, sql: str = REFUND) -> str:
     """The statement is held; its approval's id."""
     with pytest.raises(psycopg.Error) as raised:
-        connection.execute(sql, values or ("refunded", 1), prepare=True)
+        connection.execute(sql, values or None, prepare=True)
     diagnosis = raised.value.diag
     assert diagnosis.sqlstate == "QW001", diagnosis.message_primary
     said = json.loads(str(diagnosis.message_detail))
@@ -177,11 +184,23 @@ def test_simple_queries_and_literals(place: Place, queue: RunningProxy) -> None:
         assert raised.value.sqlstate == "0A000"
 
 
+def test_a_statement_of_the_rules(place: Place, queue: RunningProxy) -> None:
+    with connect(queue) as agent:
+        for sql, values in (
+            ("EXECUTE close('closed', 2)", ()),
+            ("EXECUTE close(%s, 2)", ("shut",)),
+        ):
+            id = held(agent, *values, sql=sql)
+            place.command(queue, "grant", id, "--as", "boss")
+            assert agent.execute(sql, values or None, prepare=True).rowcount == 1
+    assert status(place, 2) == "shut"
+
+
 def test_in_a_transaction_it_fails_as_any_error_does(place: Place, queue: RunningProxy) -> None:
     with connect(queue) as agent:
         with pytest.raises(psycopg.Error), agent.transaction():
             agent.execute("SELECT 1")
-            id = held(agent)
+            id = held(agent, "refunded", 2)
             agent.execute("SELECT 1")
         place.command(queue, "grant", id, "--as", "boss")
         with agent.transaction():
