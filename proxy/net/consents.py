@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, Protocol
 
-from policies.decision import Plan
 from proxy.approvals.desk import Asking
 from proxy.approvals.request import Request
+from proxy.net.statement import Statement
 
 # Settings a client may change that change what a value means (manual 54.2.7).
 MEANING: Final = (b"DateStyle", b"IntervalStyle", b"TimeZone")
-# What may change them. The upstream reports that with its next ReadyForQuery, not before.
-CHANGING: Final = frozenset({"set", "reset", "discard", "commit", "rollback"})
+# What cannot change them; a SELECT can, by set_config.
+_HARMLESS: Final = frozenset({"begin", "savepoint", "release"})
 
 
 class Desk(Protocol):
@@ -26,15 +26,14 @@ class Desk(Protocol):
 
 
 class Consents:
-    """`asking`: what the held message waits for. `unreported`: a setting may have changed since the
-    last ReadyForQuery."""
+    """`asking`: what the held message waits for."""
 
-    __slots__ = ("_settings", "asking", "desk", "unreported")
+    __slots__ = ("_settings", "_unreported", "asking", "desk")
 
     def __init__(self) -> None:
         self.desk: Desk | None = None
         self.asking: Asking | None = None
-        self.unreported = False
+        self._unreported = -1  # the group whose statements may have changed settings
         self._settings: dict[bytes, bytes] = {}
 
     def settings(self) -> tuple[tuple[str, str], ...]:
@@ -49,9 +48,16 @@ class Consents:
         if name in MEANING:
             self._settings[name] = value
 
-    def ended(self, plan: Plan) -> None:
-        """A statement is complete."""
-        self.unreported = self.unreported or plan.facts.operation in CHANGING
+    def executed(self, statement: Statement | None, group: int) -> None:
+        """An Execute goes up. What it changes the upstream reports when the group has ended."""
+        plan = statement.plan if statement is not None else None
+        judged = statement is not None and statement.approval_id
+        if not judged and (plan is None or plan.facts.operation not in _HARMLESS):
+            self._unreported = group
+
+    def unreported(self, group: int) -> bool:
+        """Whether something ran in this group that may have changed a setting."""
+        return group == self._unreported
 
     def cancel(self) -> bool:
         """Nobody wants to wait any more; whether anybody did."""

@@ -117,8 +117,8 @@ def _unfit(session: Session, allow: Allow) -> Deny | None:
     elif allow.statements[0].write is None:
         message = "a statement that needs approval cannot be run by SQL's PREPARE or inside another"
         hint = "send it by itself, or prepare it with your driver"
-    elif session.consents.unreported:
-        message = "a setting may have changed in this pipeline, and approvals depend on settings"
+    elif session.consents.unreported(session.ledger.group):
+        message = "what ran before in this pipeline may have changed settings approvals depend on"
         hint = "send a Sync before the statement that needs approval"
     if not message:
         return None

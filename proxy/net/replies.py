@@ -304,7 +304,6 @@ class Replies(Complaints, asyncio.Protocol):
         status = self._session.status = self._buffer[start + _BODY]
         if self._session.unsettled:
             self._session.acting.ready(status == _IDLE)
-        self._session.consents.unreported = False
         if status == _IDLE:
             self._result.portal_gone(None, self._now)
             if not owed:

@@ -279,6 +279,7 @@ class Requests(Refusals, asyncio.Protocol):
             if not isinstance(run, Statement):
                 return self._not_usable(run, start, stop, count)
             statement = run
+        self._session.consents.executed(statement, ledger.group)
         if statement is not None and statement.writes:
             frame, held = execute_frame(self._session, statement, self._buffer[start:stop])
             self._instead(start, stop, frame)

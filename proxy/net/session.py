@@ -264,7 +264,6 @@ class Session:
             spent, cached = statement.decide_seconds, statement.cached
             statement.decide_seconds, statement.cached = 0.0, True
             if plan is not None:
-                self.consents.ended(plan)
                 decision = statement.decision if plan is statement.plan else decision_of(plan)
         begun = clock + spent
         if begun < self.last_done:

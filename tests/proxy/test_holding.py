@@ -164,15 +164,17 @@ def test_each_run_of_a_prepared_statement_is_asked_about(talk: Talk) -> None:
 
 def test_a_whole_pipeline_keeps_its_order(talk: Talk) -> None:
     talk.client >> [
-        Parse(b"", b"SELECT 1"), Bind(b"", b""), Execute(),
+        Parse(b"", b"SELECT 1"), Bind(b"", b""), Execute(), Sync(),
+        Parse(b"", b"BEGIN"), Bind(b"", b""), Execute(),
         Parse(b"", UPDATE), Bind(b"", b""), Execute(),
         Parse(b"", b"SELECT 2"), Bind(b"", b""), Execute(), Sync(),
     ]  # fmt: skip
-    talk.server << [Parse(b"", b"SELECT 1"), Bind, Execute, Parse(b"", UPDATE), Flush()]
+    talk.server << [Parse(b"", b"SELECT 1"), Bind, Execute, Sync]
+    talk.server << [Parse(b"", b"BEGIN"), Bind, Execute, Parse(b"", UPDATE), Flush()]
     assert not talk.desk.asked
     one = [ParseComplete(), BindComplete(), CommandComplete(b"SELECT 0")]
-    talk.server >> [*one, ParseComplete()]
-    talk.client << [*one, ParseComplete()]
+    talk.server >> [*one, READY, *one, ParseComplete()]
+    talk.client << [*one, READY, *one, ParseComplete()]
     assert len(talk.desk.asked) == 1
     talk.desk.last.told(USED)
     talk.server << [Flush(), Bind, Execute, Parse(b"", b"SELECT 2"), Bind, Execute, Sync]

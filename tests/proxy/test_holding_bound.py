@@ -154,10 +154,13 @@ def test_settings_that_change_a_meaning_are_bound(talk: Talk) -> None:
     assert second.settings[0] == ("DateStyle", "ISO, DMY") and first.binding != second.binding
 
 
-def test_a_setting_that_is_not_reported_yet_refuses(talk: Talk) -> None:
+@pytest.mark.parametrize(
+    "before", [b"SET datestyle = 'DMY'", b"SELECT set_config('datestyle', 'DMY', true)", b"COMMIT"]
+)
+def test_a_setting_that_may_not_be_reported_yet_refuses(talk: Talk, before: bytes) -> None:
     prepare(talk)
     talk.client >> [
-        Parse(b"", b"SET datestyle = 'DMY'"),
+        Parse(b"", before),
         Bind(b"", b""),
         Execute(),
         Bind(b"", b"s"),
