@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from policies.decision import Plan, SessionChange, Write
+from policies.decision import Naming, Plan, SessionChange, Write
 from policies.subject import Assumed, Subject, acting
 from proxy.wire.messages import (
     Bind,
@@ -49,6 +49,7 @@ def read(subject: Subject) -> Plan:
 
 
 NEEDY = Write(bound=1, most=1, most_rule="", reason_required=True)
+NEEDY_QUERY = plan(b"UPDATE t", write=NEEDY)
 TABLE: dict[bytes, Any] = {
     b"SET a": change("set", "capability", "a"),
     b"SET b": change("set", "capability", "b"),
@@ -66,6 +67,11 @@ TABLE: dict[bytes, Any] = {
     b"RESET ALL; READ": [change("reset"), plan(b"SELECT")],
     b"READ": read,
     b"WRITE": plan(b"UPDATE t", write=NEEDY),
+    b"PREPARE p": plan(b"PREPARE p", naming=Naming("prepare", "p", b"PREPARE p", NEEDY_QUERY)),
+    b"EXECUTE p": plan(b"EXECUTE p", naming=Naming("execute", "p")),
+    b"EXECUTE p /*reason*/": plan(b"EXECUTE p", naming=Naming("execute", "p"), reason="said"),
+    b"EXECUTE p /*other*/": plan(b"EXECUTE p", naming=Naming("execute", "p", capability="other")),
+    b"READ; WRITE": [plan(b"SELECT"), plan(b"UPDATE t", write=NEEDY)],
     b"COMMENTED": plan(b"UPDATE t", write=NEEDY, reason="said"),
     b"READ /*                             */": read,
 }
@@ -288,6 +294,39 @@ def test_a_prepared_write_says_why_when_it_runs(talk: Conversation) -> None:
             talk.server >> [BindComplete(), CommandComplete(b"UPDATE 1"), READY]
             talk.client << [BindComplete(), CommandComplete(b"UPDATE 1"), READY]
             run(talk, b"RESET ALL", b"RESET")
+
+
+def test_no_way_to_run_a_write_goes_around_its_reason(talk: Conversation) -> None:
+    """Neither a name of SQL, nor company in its text, nor a pipeline, nor a portal."""
+    run(talk, b"PREPARE p", b"PREPARE")
+    for text, sqlstate in (
+        (b"EXECUTE p", "QW002"),
+        (b"READ; WRITE", "QW002"),
+        (b"EXECUTE p /*other*/", "42501"),
+    ):
+        talk.client >> Query(text)
+        talk.server << Query(POISON)
+        talk.server >> [SYNTAX_ERROR, READY]
+        talk.client << [error(sqlstate), READY]
+    run(talk, b"EXECUTE p /*reason*/", b"UPDATE 1")
+    assert talk.operations[-1].reason == "said"
+    talk.client >> [Parse(b"", b"WRITE"), Bind(b"p", b""), Execute(b"p"), Execute(b"p"), Sync()]
+    talk.server << [Parse, Bind, Parse(b"querywarden refused", POISON), Sync]
+    talk.server >> [ParseComplete(), BindComplete(), SYNTAX_ERROR, READY]
+    talk.client << [ParseComplete(), BindComplete(), error("QW002"), READY]
+
+
+def test_a_reason_that_is_gone_is_none(talk: Conversation) -> None:
+    """The portal was bound while there was one."""
+    run(talk, b"BEGIN", b"BEGIN", IN_BLOCK)
+    run(talk, b"SET reason", b"SET", IN_BLOCK)
+    talk.client >> [Parse(b"", b"WRITE"), Bind(b"p", b""), Parse(b"", b"RESET ALL"), UNNAMED,
+                    Execute(), Execute(b"p"), Sync()]  # fmt: skip
+    talk.server << [Parse, Bind, Parse, Bind, Flush]
+    talk.server >> [ParseComplete(), BindComplete(), ParseComplete(), BindComplete()]
+    talk.server << [Execute, Flush]
+    talk.server >> [CommandComplete(b"RESET")]
+    talk.server << [Parse(b"querywarden refused", POISON), Sync]
 
 
 # Who.

@@ -25,6 +25,7 @@ capabilities:
   read: {select: [notes, shared], call: [total]}
   less: {select: [shared]}
   edit: {update: {notes: {columns: [body]}}, reason: required}
+  sweep: {update: {notes: {columns: [body], key: false, rows: 20}}, reason: required}
   mark:
     select: [notes]
     update: {notes: {columns: [body]}}
@@ -33,7 +34,7 @@ capabilities:
       sql: "UPDATE notes SET body = $2 WHERE id = $1 RETURNING id, body"
       parameters: {id: bigint, body: text}
 roles:
-  app: {can: [read, less, edit, mark]}
+  app: {can: [read, less, edit, sweep, mark]}
   clerk: {can: [read]}
 subjects:
   - {login: crm, roles: [app], assume: signed}
@@ -227,7 +228,7 @@ def test_a_context_ends_when_its_time_is_up(crm: psycopg.Connection) -> None:
 
 def test_a_write_of_somebody_says_why(proxy: RunningProxy, crm: psycopg.Connection) -> None:
     one = comment(token(1))
-    update = "UPDATE notes SET body = 'new' WHERE id = %s"
+    update = "UPDATE /*capability='edit'*/ notes SET body = 'new' WHERE id = %s"
     with pytest.raises(psycopg.Error) as caught:
         crm.execute((one + update).encode(), (1,))
     assert caught.value.sqlstate == "QW002"
@@ -256,6 +257,32 @@ def test_a_write_of_somebody_says_why(proxy: RunningProxy, crm: psycopg.Connecti
         time.sleep(0.05)
     assert [r["reason"] for r in wrote] == ["because"] + ["it was asked for"] * 2
     assert {r["principal"]["tenant"] for r in wrote} == {1}
+
+
+@pytest.mark.parametrize("simple", [False, True])
+def test_rows_that_are_counted_are_somebodys(crm: psycopg.Connection, simple: bool) -> None:
+    """Held writes, within a transaction whose settings go with it."""
+    cursor = psycopg.ClientCursor(crm) if simple else crm.cursor()
+    sweep = "/*capability='sweep'*/ UPDATE notes SET body = 'swept' WHERE id > 0"
+    count = "SELECT DISTINCT org FROM notes WHERE body = 'swept'"
+    for tenant in (1, 2):
+        with crm.transaction(force_rollback=True):
+            cursor.execute(f"SET LOCAL querywarden.context = '{token(tenant)}'".encode())
+            cursor.execute("SAVEPOINT s")
+            with pytest.raises(psycopg.Error) as caught:
+                cursor.execute(sweep)
+            assert caught.value.sqlstate == "QW002"
+            cursor.execute("ROLLBACK TO s")
+            cursor.execute("SET LOCAL querywarden.reason = 'tidy'")
+            assert cursor.execute(sweep).rowcount == 10
+            assert cursor.execute(count).fetchall() == [(tenant,)]
+        assert NEEDS in refused(crm, count)
+    one = comment(token(1))
+    if simple:
+        text = f"SELECT 1; {sweep} /*reason='r'*/; SET querywarden.capability = 'read'"
+        cursor.execute((one + text).encode())
+        assert tenants(crm, one) == {1}
+        assert "not allowed" in refused(crm, f"{one}{sweep.partition('*/ ')[2]} /*reason='r'*/")
 
 
 @pytest.mark.parametrize("binary", [False, True])
