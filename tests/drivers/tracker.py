@@ -7,6 +7,7 @@ both times: it must be answered alike and leave the same rows. Rows of the other
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+import yaml
 
 from proxy.testing import PostgresServer, RunningProxy
 from tests.drivers.store import TENANTS, Tap
@@ -129,6 +131,16 @@ class Tracker:
         assert [self.digest(tenant) for tenant in TENANTS] == before
 
 
+def rules() -> str:
+    """Those of the file; what tenant 2 writes is recorded with the rows as they were and became."""
+    found = yaml.safe_load(RULES.read_text())
+    capabilities, roles = found["capabilities"], found["roles"]
+    capabilities["recorded"] = {**capabilities["work"], "images": True}
+    roles["recorded"] = {**roles["app"], "can": ["read", "recorded", "report"]}
+    found["subjects"][1]["roles"] = ["recorded"]
+    return json.dumps(found)
+
+
 @contextmanager
 def opened(postgres: PostgresServer) -> Iterator[Tracker]:
     """Both databases and the proxy before one of them."""
@@ -143,7 +155,7 @@ def opened(postgres: PostgresServer) -> Iterator[Tracker]:
     owners = {name: postgres.create_database(name, SQL) for name in names}
     passwords = {tenant: f"{tenant}-password" for tenant in TENANTS}
     upstream = postgres.dsn(DATABASE, "tracker_app")
-    with RunningProxy(rules=RULES.read_text(), users=passwords, upstream=upstream) as proxy:
+    with RunningProxy(rules=rules(), users=passwords, upstream=upstream) as proxy:
         taps = {tenant: Tap(proxy.port) for tenant in TENANTS}
         yield Tracker(
             {t: Desk(t, t, passwords[t], taps[t].port, taps[t].received) for t in TENANTS},
