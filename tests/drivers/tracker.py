@@ -35,7 +35,8 @@ _STATE = """
 SELECT jsonb_build_object(
   'projects', (SELECT jsonb_agg(to_jsonb(t) - 'updated_at' ORDER BY id) FROM projects t
     WHERE tenant_id = %(tenant)s),
-  'tasks', (SELECT jsonb_agg(t ORDER BY id) FROM tasks t WHERE tenant_id = %(tenant)s),
+  'tasks', (SELECT jsonb_agg(to_jsonb(t) || jsonb_build_object('archived_at', archived_at IS NULL)
+    ORDER BY id) FROM tasks t WHERE tenant_id = %(tenant)s),
   'labels', (SELECT jsonb_agg(t ORDER BY id) FROM labels t WHERE tenant_id = %(tenant)s),
   'task_labels', (SELECT jsonb_agg(t ORDER BY task_id, label_id) FROM task_labels t
     WHERE tenant_id = %(tenant)s),

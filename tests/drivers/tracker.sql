@@ -12,7 +12,8 @@ CREATE TABLE projects (
 CREATE TABLE tasks (
   id serial PRIMARY KEY, tenant_id int NOT NULL, project_id int NOT NULL REFERENCES projects (id),
   parent_id int REFERENCES tasks (id), title text NOT NULL,
-  estimate int NOT NULL DEFAULT 1 CHECK (estimate >= 0), done boolean NOT NULL DEFAULT false, due date);
+  estimate int NOT NULL DEFAULT 1 CHECK (estimate >= 0), done boolean NOT NULL DEFAULT false, due date,
+  archived_at timestamptz);
 CREATE TABLE labels (
   id serial PRIMARY KEY, tenant_id int NOT NULL, name text NOT NULL, color text NOT NULL DEFAULT 'grey',
   uses int NOT NULL DEFAULT 0, UNIQUE (tenant_id, name));

@@ -30,6 +30,7 @@ const Task = new EntitySchema({
     estimate: { type: 'int', default: 1 },
     done: { type: 'boolean', default: false },
     due: { type: 'date', nullable: true },
+    archivedAt: { type: 'timestamptz', name: 'archived_at', nullable: true, deleteDate: true },
   },
   relations: {
     project: {
@@ -140,6 +141,9 @@ export async function work(url, own) {
   labelled.labels = [did.label];
   await tasks.save(labelled);
   await source.createQueryBuilder().relation('Task', 'labels').of(labelled).remove(did.label);
+  const [archived] = await tasks.softRemove(await tasks.findBy({ title: In(['bulk again 1', 'bulk again 2']) }));
+  did.archived = [archived.archivedAt instanceof Date, (await tasks.softDelete(many[5].id)).affected,
+    (await tasks.restore({ title: 'bulk again 2' })).affected, await tasks.count()];
   did.removed = (await tasks.remove(await tasks.findBy({ title: Like('BULK%') }))).length;
   did.deleted = (await tasks.delete({ title: Like('bulk again%') })).affected;
   await notes.save([{ tenantId: own, body: 'three' }, { tenantId: own, body: 'four' }]);
