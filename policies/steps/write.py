@@ -54,7 +54,7 @@ def _delete(target: Target) -> None:
 
 
 def _insert(target: Target) -> None:
-    target.bound = insert.bound_inserted(target)
+    target.bound = insert.bound_inserted(target, update.most_rows(target)[0])
     update.check_bound(target)
     insert.edit_insert(target)
     conflict.edit_conflict(target)

@@ -95,8 +95,8 @@ def edit_insert(target: Target) -> None:
             edit_row(target, found, items, spans)
 
 
-def bound_inserted(target: Target) -> int | None:
-    """The rows it inserts at most by its own words."""
+def bound_inserted(target: Target, most: int) -> int | None:
+    """The rows it inserts at most by its own words. A LIMIT above `most` says nothing of them."""
     if "selectStmt" not in target.node:
         return 1
     query = target.node["selectStmt"]["SelectStmt"]
@@ -106,7 +106,7 @@ def bound_inserted(target: Target) -> int | None:
     if query.get("limitOption") == "LIMIT_OPTION_WITH_TIES":
         return None
     limit = own_limit(query)
-    return limit if limit is not None and limit >= 0 else None
+    return limit if limit is not None and 0 <= limit <= most else None
 
 
 def _is_one_row(target: Target, rows: list[Node]) -> bool:

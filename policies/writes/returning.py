@@ -11,7 +11,7 @@ It is also where a row is looked at as it was written: the first result becomes
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from policies import grammar
 from policies.grammar import Node
@@ -34,8 +34,24 @@ def rows_of(target: Target) -> dict[str, PolicyView]:
     if target.statement.catalog.server_version >= 180000:
         views = target.statement.views
         for name in named.values():
-            found.setdefault(name, views.called(target.view, identifier(name)))
+            found.setdefault(name, _perhaps(views.called(target.view, identifier(name))))
     return found
+
+
+def _perhaps(view: PolicyView) -> PolicyView:
+    """The view of a row there may be none of, as the old one of an INSERT: then a column whose mask
+    is a constant is NULL like the others."""
+    shown = (
+        text
+        if f"{view.inner}." in text
+        else f"CASE WHEN {_is_there(view)} THEN {view.shown[column]} END AS {identifier(column)}"
+        for column, text in zip(view.columns, view.expressions, strict=True)
+    )
+    return replace(view, expressions=tuple(shown), _trees={})
+
+
+def _is_there(view: PolicyView) -> str:
+    return f"{own('tableoid', view.inner)} IS NOT NULL"
 
 
 def _versions(target: Target) -> dict[str, str]:
@@ -66,13 +82,13 @@ def _replaced(reference: Node, target: Target, rows: dict[str, PolicyView]) -> s
     if "A_Star" in fields[-1]:
         if not names or names[-1] not in rows or not target.concealed:
             return None
-        return _row(rows[names[-1]], names[-1])
+        return _row(target, rows, names[-1])
     name = names[-1]
     view = target.returned if len(names) == 1 else rows.get(names[-2])
     if len(names) == 1 and name in rows and target.relation.column(name) is None:
         if not target.concealed:
             return None
-        return _row(rows[name], name)
+        return _row(target, rows, name)
     if view is None:
         return None  # another relation's
     if name in view.columns and name not in view.plain:
@@ -82,9 +98,10 @@ def _replaced(reference: Node, target: Target, rows: dict[str, PolicyView]) -> s
     return None
 
 
-def _row(view: PolicyView, name: str) -> str:
-    own = identifier(name)
-    return f"(SELECT {own} FROM (SELECT {', '.join(view.expressions)}) AS {own})"
+def _row(target: Target, rows: dict[str, PolicyView], name: str) -> str:
+    view, alias = rows[name], identifier(name)
+    whole = f"(SELECT {alias} FROM (SELECT {', '.join(view.expressions)}) AS {alias})"
+    return whole if name == target.alias else f"CASE WHEN {_is_there(view)} THEN {whole} END"
 
 
 def _check_inside(item: Node, target: Target, rows: dict[str, PolicyView]) -> None:

@@ -139,6 +139,7 @@ def test_a_tampered_text_is_refused(sql: str, right: str, wrong: str) -> None:
         ("INSERT INTO tags (n) VALUES (1 + unnest('{1,2}'::int4[]))", None),
         ("INSERT INTO tags (x) SELECT x FROM tags", None),
         ("INSERT INTO tags (x) SELECT x FROM tags LIMIT 3", 3),
+        ("INSERT INTO tags (x) SELECT x FROM tags LIMIT 1001", None),
         ("INSERT INTO tags (x) SELECT x FROM tags LIMIT $1", None),
         ("INSERT INTO tags (x) SELECT x FROM tags ORDER BY 1 FETCH FIRST 1 ROW WITH TIES", None),
     ],
