@@ -114,8 +114,7 @@ class Values(Grammar):
         return literal(kind if typed or kind in ("int", "num", "bool") else "text", text)
 
     def force(self, right: str, wrong: Sequence[str], *, select: bool = False) -> str:
-        """The tenant or owner as a client may give it. What the proxy replaces, the reference is
-        told outright."""
+        """The tenant or owner as a client may give it, right or wrong."""
         wrong_one = self.pick(wrong)
         shape = self.weighted(
             {"own": 40, "foreign": 6, "text": 6, "cast": 6, "parameter": 20, "default": 7,
@@ -136,11 +135,10 @@ class Values(Grammar):
             case "default" if not select:
                 return "DEFAULT"
             case "expression":
-                made = self.pick((f"{right} + 0", f"abs({wrong_one})", f"length('{'x' * 2}')"))
-                return either(made, right)
+                return self.pick((f"{right} + 0", f"abs(-{right})", f"abs({wrong_one})"))
             case "subquery" if self.fuel > 0:
-                made = f"(SELECT max(x) FROM generate_series(1, {wrong_one}) AS x)"
-                return either(made, right)
+                last = self.pick((right, right, wrong_one))
+                return f"(SELECT max(x) FROM generate_series(1, {last}) AS x)"
             case "null":
                 return "NULL"
             case _:
@@ -174,11 +172,13 @@ class Values(Grammar):
             return f" RETURNING {made}", ()
         if both and not always and shape < 0.45:
             one, other = (self.pick(seen.columns).name for _ in range(2))
-            words = f"old.{one} AS was, new.{one} AS became, new.{other}"
+            words = self.pick(
+                (f"old.{one} AS was, new.{one} AS became, new.{other}", "old, new", "new.*, old.*")
+            )
             head = ""
             if self.chance(0.25):
                 head, words = "WITH (OLD AS o, NEW AS n) ", words.replace("old.", "o.")
-                words = words.replace("new.", "n.")
+                words = words.replace("new.", "n.").replace("old, new", "o, n")
             return f" RETURNING {head}{words}", ()
         # grouped: whole rows are not told
         scope = replace(self.within(Scope(), sources), grouped=not stars)
