@@ -78,8 +78,8 @@ def execute_frame(session: Session, statement: Statement, whole: bytes) -> tuple
     its end waits the rows the client asked for. It always asks for all: a portal that stopped in
     between would not say how many rows there were."""
     write = statement.plan.write if statement.plan is not None else None
-    if write is None:
-        return whole, b""
+    if write is None or whole.find(0, HEADER_SIZE) + 1 + _ROWS.size != len(whole):
+        return whole, b""  # what is malformed does not run
     asked = b"" if whole.endswith(_ALL) or write.silent else whole[-_ROWS.size :]
     if asked and _ROWS.unpack(asked)[0] < 0:
         asked = b""
@@ -169,8 +169,9 @@ class Writing:
             result.affected = rows
             result.size += self._session.taken if write.copies_in else 0
         shown = [*result.rest, *self._fitting(plan, self._shown(write, result.affected))]
-        result.wrote = went_well(write, self._images)
         result.rest = []
+        if not later:
+            result.wrote = went_well(write, self._images)
         if write.tag:
             tag = _retagged(write.tag.encode(), tag)
             whole = CommandComplete(tag).encode()

@@ -30,6 +30,7 @@ from proxy.wire.messages import (
     NoData,
     Parse,
     ParseComplete,
+    PortalSuspended,
     Query,
     ReadyForQuery,
     RowDescription,
@@ -181,6 +182,29 @@ async def test_images_go_into_the_record_and_nowhere_else(
 
 def ns(images: Any) -> list[int]:
     return [json.loads(each)["n"] for each in images]
+
+
+async def test_images_of_a_portal_read_in_steps(proxy: Proxy) -> None:
+    said = [Parse(b"", b"imaged"), Bind(b"p", b""), Execute(b"p", 2), Execute(b"p"), Sync()]
+    heard = await asked(proxy, *said)
+    assert [type(each) for each in heard[2:]] == [
+        DataRow, DataRow, PortalSuspended, DataRow, CommandComplete,
+    ]  # fmt: skip
+    done = last(proxy)
+    assert (done.affected_rows, done.row_count) == (3, 3)
+    assert done.before is not None and len(done.before) == 3 and not done.images_truncated
+
+
+@pytest.mark.parametrize("body", [b"\0", b"\0\0", b"\0\0\0\0\0\0"])
+async def test_a_malformed_execute_does_not_run(proxy: Proxy, database: str, body: bytes) -> None:
+    before = table(database)
+    async with RawClient.to(proxy.port) as client:
+        await client.log_in(database=proxy.database)
+        frame = b"E" + (4 + len(body)).to_bytes(4, "big") + body
+        client.say(Parse(b"", b"imaged"), Bind(b"", b""), frame, Sync())
+        heard = await client.until(ReadyForQuery)
+    assert [type(each) for each in heard[2:]] == [ErrorResponse, ReadyForQuery]
+    assert code(heard[2]) == "08P01" and table(database) == before
 
 
 async def test_images_are_bounded(proxy: Proxy) -> None:
