@@ -50,7 +50,8 @@ class Index:
 class Constraint:
     """`columns`: every attnum of its own relation it depends on. `references`: relation OID of a
     foreign key's target (0 otherwise), `referenced` its attnums there, `referencing` those of its
-    own relation that go with them, in the same order."""
+    own relation that go with them, in the same order. `follows`: rows of its own relation change
+    with those they refer to, on "delete", on "update"."""
 
     oid: int
     name: str
@@ -61,6 +62,7 @@ class Constraint:
     referencing: tuple[int, ...] = ()
     needs: Needs = ()
     at_once: bool = True  # each statement is held to it: it is enforced, and not only at COMMIT
+    follows: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

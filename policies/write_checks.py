@@ -205,6 +205,10 @@ def warnings(rules: RuleSet, catalog: Catalog) -> Iterator[tuple[str, str]]:
     for name, columns in touched.items():
         yield from _collisions(columns, rules.entities[name], relations[name])
         yield from _triggers(name, relations[name], catalog)
+    for name, capability in rules.capabilities.items():
+        for entity in written(capability):
+            if entity in relations:
+                yield from _followers(name, capability, entity, rules, relations[entity], catalog)
 
 
 def _collect(found: dict[str, str], name: str, capability: Capability, entity: str) -> None:
@@ -250,9 +254,36 @@ def _triggers(name: str, relation: Relation, catalog: Catalog) -> Iterator[tuple
     if found:
         yield (
             f"entities.{name}",
-            f"writes to it fire {', '.join(found)}: what a trigger reads and writes, and what its"
-            " errors say, is not limited by these rules",
+            f"writes to it fire {', '.join(found)}: what a trigger reads and writes is not limited"
+            " by these rules",
         )
+
+
+def _followers(
+    name: str,
+    capability: Capability,
+    entity: str,
+    rules: RuleSet,
+    relation: Relation,
+    catalog: Catalog,
+) -> Iterator[tuple[str, str]]:
+    """Foreign keys that change the rows which refer to those written, whosever they are."""
+    delete, update = capability.delete.get(entity), capability.update.get(entity)
+    numbers = {column.name: column.number for column in relation.columns}
+    assigned = {numbers.get(column) for column in update.columns} if update is not None else set()
+    removes = delete is not None and (delete.hard or rules.entities[entity].soft_delete is None)
+    for other in catalog.relations:
+        for one in other.constraints:
+            if one.kind != "f" or one.references != relation.oid:
+                continue
+            changes = assigned.intersection(one.referenced) and "update" in one.follows
+            verb = "delete" if removes and "delete" in one.follows else "update" if changes else ""
+            if verb:
+                yield (
+                    f"capabilities.{name}.{verb}.{entity}",
+                    f'"{one.name}" has rows of {other.name} deleted or changed with the rows they'
+                    " refer to, which is not limited by these rules; NO ACTION refuses it",
+                )
 
 
 def _descendants(relation: Relation, catalog: Catalog) -> Iterator[Relation]:

@@ -97,6 +97,7 @@ SELECT k.conrelid AS relation, k.oid, k.conname::text AS name, k.contype::text A
        CASE WHEN k.contype IN ('p', 'u', 'x') THEN k.conindid ELSE 0 END AS index,
        coalesce(k.conbin::text LIKE '%:varattno 0 %', false) AS whole_row,
        NOT k.condeferred AND coalesce((to_jsonb(k)->>'conenforced')::bool, true) AS at_once,
+       k.confdeltype IN ('c', 'n', 'd') AS on_delete, k.confupdtype IN ('c', 'n', 'd') AS on_update,
        ARRAY(SELECT DISTINCT d.refobjsubid FROM pg_depend d
               WHERE d.classid = 'pg_constraint'::regclass AND d.objid = k.oid
                 AND d.refclassid = 'pg_class'::regclass AND d.refobjid = k.conrelid
@@ -345,6 +346,7 @@ async def _relations(
                     if one[:2] != ("relation", row["target"])
                 ),
                 at_once=row["at_once"],
+                follows=tuple(verb for verb in ("delete", "update") if row[f"on_{verb}"]),
             )
         )
     reads = {

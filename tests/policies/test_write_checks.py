@@ -296,6 +296,25 @@ def test_triggers_of_a_table_and_of_its_partitions_are_a_warning() -> None:
     assert said(rules("", "select: [orders]"), parted, error=False) == []
 
 
+@pytest.mark.parametrize("follows, capability, warned", [
+    (("delete",), "delete: {orders: {hard: true}}", "delete"),
+    (("delete",), "delete: {orders: {}}", ""),  # which marks the row
+    (("update",), "delete: {orders: {hard: true}}", ""),
+    (("delete", "update"), "update: {orders: {columns: [number]}}", "update"),
+    (("delete", "update"), "update: {orders: {columns: [status]}}", ""),
+    ((), "delete: {orders: {hard: true}}", ""),
+])  # fmt: skip
+def test_rows_that_go_with_those_they_refer_to_are_a_warning(
+    follows: tuple[str, ...], capability: str, warned: str
+) -> None:
+    refers = Constraint(9, "of_order", "f", (2,), 20000, (3,), (2,), follows=follows)
+    lines = Relation(20005, "public", "lines", "r", ORDERS.columns, constraints=(refers,))
+    found = said(rules("soft_delete: deleted_at", capability), catalog(lines), error=False)
+    assert [line.split(":")[0] for line in found if "of_order" in line] == (
+        [f"capabilities.c.{warned}.orders"] if warned else []
+    )
+
+
 def with_statement(sql: str) -> RuleSet:
     return parse(
         f"""\

@@ -352,7 +352,7 @@ async def test_what_a_table_does_when_it_is_written(dsn: str) -> None:
         CREATE TRIGGER once BEFORE INSERT ON written.t EXECUTE FUNCTION written.f();
         CREATE TRIGGER off BEFORE INSERT ON written.t FOR EACH ROW EXECUTE FUNCTION written.f();
         ALTER TABLE written.t DISABLE TRIGGER off;
-        CREATE TABLE written.diverted (id int REFERENCES written.t);
+        CREATE TABLE written.diverted (id int REFERENCES written.t ON UPDATE CASCADE);
         CREATE RULE elsewhere AS ON INSERT TO written.diverted DO ALSO DELETE FROM written.t;
         CREATE VIEW written.seen AS SELECT id FROM written.t;
         """,
@@ -366,6 +366,8 @@ async def test_what_a_table_does_when_it_is_written(dsn: str) -> None:
     }  # fmt: skip
     at_once = {one.name: one.at_once for one in table.constraints if one.kind in "cpu"}
     assert at_once == {"t_pkey": True, "t_num_key": False, "t_pos_check": True}
+    follows = {one.name: one.follows for one in diverted.constraints if one.kind == "f"}
+    assert follows == {"diverted_id_fkey": ("update",)}
     triggers = [Trigger("first", True), Trigger("later", False), Trigger("once", False)]
     assert table.triggers == tuple(triggers)
     assert (table.rewritten, diverted.rewritten, view.rewritten) == (False, True, False)
