@@ -321,6 +321,15 @@ def test_settings_a_session_starts_with(proxy: RunningProxy) -> None:
         assert connection.execute(update).rowcount == 1
 
 
+def test_a_proxy_without_a_key_takes_no_context(postgres: PostgresServer) -> None:
+    dsn = postgres.create_database("signed_keyless", SCHEMA)
+    with RunningProxy(rules=RULES, users={"crm": "pw", "own": "pw", "plain": "pw"},
+                      upstream=dsn) as keyless:  # fmt: skip
+        assert "no key of signed contexts is configured" in keyless.log()
+        with psycopg.connect(keyless.dsn("crm"), autocommit=True) as connection:
+            assert "no key" in refused(connection, f"{comment(token(1))}SELECT 1")
+
+
 def test_a_trace_is_in_the_record(proxy: RunningProxy) -> None:
     trace = f"{next(NUMBERS):032x}"
     with psycopg.connect(proxy.dsn("plain"), autocommit=True) as connection:
