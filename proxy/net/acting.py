@@ -38,9 +38,10 @@ _ENDS: Final = frozenset({"commit", "rollback", "undo"})
 class Under:
     """The rules as they are for one who acts. Two are the same only if they are one object."""
 
-    __slots__ = ("_from", "_origin", "subject", "version")
+    __slots__ = ("_from", "_origin", "rules", "subject", "version")
 
     def __init__(self, rules: Versioned, subject: Subject) -> None:
+        self.rules = rules
         self.version = rules.version
         self.subject = subject
         self._from: Origin | None = None

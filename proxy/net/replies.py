@@ -248,9 +248,11 @@ class Replies(Complaints, asyncio.Protocol):
     def _parsed(self, start: int, stop: int, count: int) -> None:
         if self._session.steps is not None:
             return self._replace(start, stop)  # of a step, which the client does not know of
-        _, name, statement, _, _ = self._ledger.take(PARSE)
+        _, name, statement, _, silent = self._ledger.take(PARSE)
         if statement is not None:
             self._names.parse_settled(name, statement)
+        if silent:
+            self._replace(start, stop)
 
     def _bound(self, start: int, stop: int, count: int) -> None:
         if self._session.steps is not None:
@@ -260,8 +262,10 @@ class Replies(Complaints, asyncio.Protocol):
     def _closed(self, start: int, stop: int, count: int) -> None:
         if self._session.steps is not None:
             return self._replace(start, stop)  # of a step, which the client does not know of
-        target = self._ledger.take(CLOSE)[1]
+        _, target, _, _, silent = self._ledger.take(CLOSE)
         self._names.close_settled(target)
+        if silent:
+            self._replace(start, stop)
         if target[:1] == b"P":
             self._result.portal_gone(target[1:], self._now)
 

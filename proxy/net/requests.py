@@ -15,7 +15,7 @@ from typing import Final
 
 from policies import reasons
 from policies.decision import Allow, Deny, Facts
-from proxy.net import answers, holding, naming, round_trips
+from proxy.net import answers, holding, naming, renewing, round_trips
 from proxy.net.metering import check_query
 from proxy.net.refusals import GO, HOLD, HOLD_AFTER, STOP, Refusals
 from proxy.net.session import MOST_OWED, Session, complain
@@ -242,7 +242,7 @@ class Requests(Refusals, asyncio.Protocol):
             or statement.snapshot is not self._session.snapshot
             or not (statement.settled or statement.group == ledger.group)
         ):
-            step = check_statement(self._session, statement, name, self._arrival)
+            statement, step = self._prepared(statement, name, start)
             if step != USABLE:
                 return self._not_usable(step, start, stop, count)
         if self._session.metered or (statement is not None and statement.consent):
@@ -262,6 +262,21 @@ class Requests(Refusals, asyncio.Protocol):
             self._names.bind_sent(portal, statement, ledger.group)
         ledger.owed.append((BIND, portal, statement, self._arrival, b""))
         return GO
+
+    def _prepared(
+        self, statement: Statement | None, name: bytes, start: int
+    ) -> tuple[Statement | None, int | bytes]:
+        """The statement of this name for who acts now, and whether it may be used."""
+        session = self._session
+        made = renewing.renewed(session, statement)
+        if made is None:
+            return statement, check_statement(session, statement, name, self._arrival)
+        if isinstance(made, int):
+            return statement, made
+        session.upstream.forward(self._buffer, self._from, start)
+        self._from = start
+        renewing.send(session, name, made, self._arrival)
+        return made, USABLE
 
     def _execute(self, start: int, stop: int, count: int) -> int:
         ledger = self._ledger
@@ -309,8 +324,7 @@ class Requests(Refusals, asyncio.Protocol):
             step = self._portal_step(bound, name)
             owes = DESCRIBE_PORTAL
         elif kind == _STATEMENT_KIND:
-            statement = self._names.statements.get(name)
-            step = check_statement(self._session, statement, name, self._arrival)
+            statement, step = self._prepared(self._names.statements.get(name), name, start)
             owes = DESCRIBE_STATEMENT
         else:
             return self._nameless(start, stop, count)

@@ -161,7 +161,7 @@ def _prepared(session: Session, text: bytes, types: bytes, decided: Decided) -> 
         return None
     if check_parse(session, decision, text, types) is not decision:
         return None
-    statement = Statement(text, decision, session.snapshot, seconds, cached)
+    statement = Statement(text, decision, session.snapshot, seconds, cached, types=types)
     return None if statement.special else statement
 
 

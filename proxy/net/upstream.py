@@ -95,7 +95,11 @@ class Upstream:
 
     def pass_on(self, buffer: bytes) -> None:
         """`forward` of a whole read and `flush` in one."""
-        self._transport.write(buffer)
+        if self._out:
+            self._out.append(buffer)
+            self.flush()
+        else:
+            self._transport.write(buffer)
 
 
 class UpstreamError(Exception):

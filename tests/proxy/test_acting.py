@@ -1,5 +1,7 @@
-"""Who acts (proxy/net/acting.py): what a SET or a context changes counts from its confirmation, and
-for nobody else."""
+"""Who acts: what a SET or a context changes counts from its confirmation, and for nobody else.
+
+Here also: proxy/net/acting.py, proxy/net/renewing.py.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +14,14 @@ from policies.subject import Assumed, Subject, acting
 from proxy.wire.messages import (
     Bind,
     BindComplete,
+    Close,
+    CloseComplete,
     CommandComplete,
+    Describe,
     Execute,
     Flush,
+    NoData,
+    ParameterDescription,
     Parse,
     ParseComplete,
     Query,
@@ -210,6 +217,90 @@ def test_a_portal_does_not_go_on_for_another(talk: Conversation) -> None:
     talk.server << [Parse, Sync]
     talk.server >> [SYNTAX_ERROR, BROKEN]
     assert error("0A000")(talk.client.heard()[-2])
+
+
+# One prepared statement for many.
+
+
+def prepared(talk: Conversation) -> None:
+    """A statement that was prepared before anybody said for whom; then it is for tenant 7."""
+    talk.client >> [Parse(b"s", b"READ", (23,)), Sync()]
+    talk.server << [Parse(b"s", b"SELECT 1/", (23,)), Sync]
+    talk.server >> [ParseComplete(), READY]
+    talk.client << [ParseComplete(), READY]
+    run(talk, b"SET context", b"SET")
+
+
+AGAIN = [Close(b"S", b"s"), Parse(b"s", b"SELECT 7/", (23,)), Bind(b"", b"s"), Execute(), Sync()]
+DONE = [BindComplete(), CommandComplete(b"SELECT 0"), READY]
+
+
+@pytest.mark.parametrize("before", [[], [Flush()], [Close(b"P", b"x")]])
+def test_what_was_prepared_is_prepared_anew_for_another(talk: Conversation, before: Any) -> None:
+    prepared(talk)
+    answers = [CloseComplete()] if before and isinstance(before[0], Close) else []
+    for frames in (AGAIN, AGAIN[2:]):  # the second time it is theirs already
+        talk.client >> [*before, Bind(b"", b"s"), Execute(), Sync()]
+        talk.server << [*before, *frames]
+        silent = [CloseComplete(), ParseComplete()] if frames is AGAIN else []
+        talk.server >> [*answers, *silent, *DONE]
+        talk.client << [*answers, *DONE]
+    assert [op.origin.subject.tenant for op in talk.operations[-2:]] == [7, 7]
+    run(talk, b"RESET ALL", b"RESET")
+    talk.client >> [Describe(b"S", b"s"), Sync()]
+    talk.server << [Close(b"S", b"s"), Parse(b"s", b"SELECT 1/", (23,)), Describe, Sync]
+    talk.server >> [CloseComplete(), ParseComplete(), ParameterDescription((23,)), NoData(), READY]
+    talk.client << [ParameterDescription((23,)), NoData(), READY]
+    talk.over()
+
+
+def test_one_after_the_other_in_a_pipeline(talk: Conversation) -> None:
+    prepared(talk)
+    talk.client >> [Bind(b"", b"s"), Execute(), Bind(b"", b"s"), Execute(), Sync()]
+    talk.server << [*AGAIN[:4], Bind(b"", b"s"), Execute, Sync]
+    talk.server >> [CloseComplete(), ParseComplete(), *DONE[:2], *DONE]
+    talk.client << [*DONE[:2], *DONE]
+    talk.over()
+
+
+def test_an_error_before_it_leaves_the_earlier_one(talk: Conversation) -> None:
+    prepared(talk)
+    talk.client >> [Parse(b"", b"READ"), Bind(b"", b"s"), Execute(), Sync()]
+    talk.server << [Parse, *AGAIN]
+    talk.server >> [failure(b"42601"), READY]
+    talk.client << [error("42601"), READY]
+    talk.client >> [Bind(b"", b"s"), Execute(), Sync()]
+    talk.server << AGAIN
+    talk.server >> [CloseComplete(), ParseComplete(), *DONE]
+    talk.client << DONE
+    talk.over()
+
+
+def test_one_that_cannot_be_prepared_anew_is_gone(talk: Conversation) -> None:
+    prepared(talk)
+    talk.client >> [Bind(b"", b"s"), Execute(), Sync()]
+    talk.server << AGAIN
+    talk.server >> [CloseComplete(), failure(b"42P01"), READY]
+    talk.client << [error("42P01"), READY]
+    talk.client >> [Bind(b"", b"s"), Execute(), Sync()]
+    talk.server << [Parse(b"querywarden refused", POISON), Sync]
+    talk.server >> [SYNTAX_ERROR, READY]
+    talk.client << [error("26000"), READY]
+    talk.over()
+
+
+def test_the_unnamed_one_is_prepared_anew(talk: Conversation) -> None:
+    talk.client >> [Parse(b"", b"READ"), Bind(b"p", b""), Sync()]
+    talk.server.heard()
+    talk.server >> [ParseComplete(), BindComplete(), READY]
+    talk.client.heard()
+    talk.client >> [Parse(b"set", b"SET context"), Bind(b"", b"set"), Execute(), UNNAMED,
+                    Execute(), Sync()]  # fmt: skip
+    talk.server << [Parse, Bind, Flush]
+    talk.server >> [ParseComplete(), BindComplete()]
+    talk.server << [Execute, Flush]
+    talk.server >> [CommandComplete(b"SET")]
+    talk.server << [Parse(b"", b"SELECT 7/"), UNNAMED, Execute, Sync]
 
 
 # Contexts.

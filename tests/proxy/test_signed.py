@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+import asyncpg
 import jwt
 import psycopg
 import pytest
@@ -157,6 +158,45 @@ def test_what_was_prepared_for_one_is_not_run_for_another(crm: psycopg.Connectio
     assert {org for (org,) in crm.execute(f"{comment(one)}EXECUTE p".encode())} == {1}
 
 
+SQL = "SELECT DISTINCT org FROM notes WHERE id > %s"
+
+
+@pytest.mark.parametrize("binary", [False, True])
+def test_one_prepared_statement_for_many(crm: psycopg.Connection, binary: bool) -> None:
+    """A driver prepares a text once; each transaction is somebody else's."""
+    for tenant in (1, 2, 1, 0, 2, 2, 1):
+        with crm.transaction():
+            crm.execute(f"SET LOCAL querywarden.context = '{token(tenant)}'".encode())
+            for _ in range(2):
+                found = crm.execute(SQL, (0,), prepare=True, binary=binary).fetchall()
+                assert found == [(tenant,)]
+    with pytest.raises(psycopg.errors.FeatureNotSupported):
+        crm.execute(SQL, (0,), prepare=True, binary=binary)
+    with crm.pipeline():
+        crm.execute(f"SET querywarden.context = '{token(2)}'".encode())
+        cursors = [crm.execute(SQL, (n,), prepare=True, binary=binary) for n in (0, 1)]
+    assert [cursor.fetchall() for cursor in cursors] == [[(2,)], [(2,)]]
+    update = "/*capability='edit',reason='r'*/ UPDATE notes SET body = 'u' WHERE id = %s"
+    for tenant in (1, 2):
+        crm.execute(f"SET querywarden.context = '{token(tenant)}'".encode())
+        done = [crm.execute(update.encode(), (n,), prepare=True).rowcount for n in (1, 2)]
+        assert done == [int(tenant == 1), int(tenant == 2)]
+
+
+async def test_asyncpg_prepares_once_for_many(proxy: RunningProxy) -> None:
+    connection = await asyncpg.connect(proxy.dsn("crm"))
+    try:
+        for tenant in (1, 2, 1, 0):
+            async with connection.transaction():
+                await connection.execute(f"SET LOCAL querywarden.context = '{token(tenant)}'")
+                rows = await connection.fetch(SQL.replace("%s", "$1"), 0)
+                assert [row["org"] for row in rows] == [tenant]
+        with pytest.raises(asyncpg.PostgresError, match=NEEDS):
+            await connection.fetch(SQL.replace("%s", "$1"), 0)
+    finally:
+        await connection.close()
+
+
 def test_a_pipeline_keeps_them_apart(crm: psycopg.Connection) -> None:
     one, two = comment(token(1)), comment(token(2))
     sql = "SELECT DISTINCT org FROM notes"
@@ -250,7 +290,9 @@ def test_a_write_of_somebody_says_why(proxy: RunningProxy, crm: psycopg.Connecti
     assert crm.execute((one + update).encode(), (2,)).rowcount == 0  # another tenant's
     deadline = time.monotonic() + 10
     while True:
-        wrote = [r for r in proxy.records() if r["operation"] == "update" and r["outcome"] == "ok"]
+        said = ("because", "it was asked for")
+        wrote = [r for r in proxy.records() if r["outcome"] == "ok" and r["reason"] in said]
+        wrote = [r for r in wrote if r["operation"] == "update"]
         if len(wrote) == 3:
             break
         assert time.monotonic() < deadline, wrote
