@@ -33,6 +33,9 @@ LONGEST: Final = 64 * KIB  # values nobody could look through
 
 _COUNT_SIZE: Final = 2
 _CANCELED: Final = "57014"
+_ABORTED: Final = ord("E")  # of ReadyForQuery
+_IN_FAILED_TRANSACTION: Final = "25P02"
+_IGNORED: Final = "current transaction is aborted, commands ignored until end of transaction block"
 
 
 def judge_query(session: Session, statement: Statement, arrival: Arrival) -> int | bytes:
@@ -133,6 +136,9 @@ def _judge(
     plan = statement.plan
     if plan is None or plan.consent is None or session.subject is None:
         return session.refused(session.internal_error(), arrival)
+    if session.status == _ABORTED:  # the upstream would refuse it, and the consent be spent
+        session.failed(plan.facts, _IN_FAILED_TRANSACTION, arrival)
+        return answers.error(_IN_FAILED_TRANSACTION, _IGNORED)
     request = _request(session, statement, plan, plan.consent, given, values)
     asking = session.consents.asking
     if asking is None or asking.request.binding != request.binding:
@@ -181,7 +187,7 @@ def _refused(session: Session, plan: Plan, answer: Answer, arrival: Arrival) -> 
         case "cancelled":
             return _cancelled(session, facts, arrival)
         case "pending":
-            until = f"{answer.expires:%H:%M:%S} UTC" if answer.expires is not None else "later"
+            until = f"{answer.expires:%Y-%m-%d %H:%M:%S} UTC" if answer.expires else "it expires"
             deny = session.deny(
                 reasons.WRITE_APPROVAL_REQUIRED,
                 f"the statement is held: approval {answer.id} must be granted first",

@@ -23,6 +23,7 @@ from proxy.wire.messages import (
     Parse,
     ParseComplete,
     Query,
+    ReadyForQuery,
     Sync,
 )
 from tests.proxy.consent import (
@@ -77,8 +78,8 @@ def test_without_consent_it_is_held_and_the_client_is_told_what_to_do(talk: Talk
     told = refused(talk, PENDING)
     assert told["M"] == "the statement is held: approval a1 must be granted first"
     assert told["H"] == (
-        "somebody else with role lead may grant it until 12:15:00 UTC (querywarden approvals grant"
-        " a1); then send the same statement again"
+        "somebody else with role lead may grant it until 2026-03-01 12:15:00 UTC (querywarden"
+        " approvals grant a1); then send the same statement again"
     )
     assert json.loads(told["D"]) == {
         "code": "WRITE_APPROVAL_REQUIRED", "policy_version": "v1", "approval": "a1",
@@ -120,6 +121,20 @@ def test_without_a_desk_nothing_runs(talk: Talk) -> None:
     talk.server >> [SYNTAX_ERROR, READY]
     talk.client << [error("58000"), READY]
     assert UPDATE not in talk.server.wire.written
+
+
+def test_in_a_transaction_that_has_failed_nobody_is_asked(talk: Talk) -> None:
+    prepare(talk)
+    talk.client >> Query(b"SELECT 1")
+    talk.server >> [failure(b"22012"), ReadyForQuery(b"E")]
+    talk.client.heard()
+    talk.client >> Query(UPDATE)
+    talk.server >> [SYNTAX_ERROR, ReadyForQuery(b"E")]
+    talk.client << [error("25P02"), ReadyForQuery(b"E")]
+    bind(talk, b"1")
+    talk.server >> [SYNTAX_ERROR, ReadyForQuery(b"E")]
+    talk.client << [error("25P02"), ReadyForQuery(b"E")]
+    assert not talk.desk.asked
 
 
 def test_a_statement_that_fails_has_used_its_consent_and_says_so(talk: Talk) -> None:
