@@ -6,8 +6,8 @@ the rules for the proxy. Some writes stand alone, without BEGIN; what they left 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 from tests.attacks.wire_client import (
     BINARY,
@@ -37,22 +37,36 @@ _MOST_TOGETHER = 6
 @dataclass(frozen=True, slots=True)
 class Way:
     """How a write is sent. `alone`: without a transaction around; `twice`: prepared, and executed
-    two times; `named`: by PREPARE and EXECUTE; `copies`: data follows when it is asked for."""
+    two times; `named`: by PREPARE and EXECUTE; `copies`: data follows when it is asked for;
+    `first`: another write goes before it in the transaction."""
 
     form: Form
     alone: bool = False
     twice: bool = False
     named: bool = False
     copies: bool = False
+    first: Written | None = None
+
+    @property
+    def place(self) -> int:
+        """Which of the answers is the write's: BEGIN's comes first."""
+        return 1 + (self.first is not None)
+
+    @property
+    def parts(self) -> int:
+        """How many answers the write has, with what follows from the way it is sent."""
+        return 1 + self.named + (self.twice and self.form.extended)
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a write did: its answer, its command tags, what all tables hold after it."""
+    """What a write did: its answer, its command tags, what all tables hold after it. `failed`: the
+    write before it had failed."""
 
     answer: Answer
     tags: tuple[str, ...] = ()
     state: str = ""
+    failed: bool = False
 
 
 def way_of(number: int, statement: Written) -> Way:
@@ -69,8 +83,15 @@ def way_of(number: int, statement: Written) -> Way:
     return Way(form, alone=alone, twice=number % 9 == 0)
 
 
-def messages(statement: Written, text: str, way: Way) -> list[bytes]:
-    """What is sent; each part is answered by one ReadyForQuery. The write is the second part."""
+def with_first(number: int, way: Way, first: Written) -> Way:
+    """The way with another write before it, for some of those that stand in a transaction."""
+    plain = not (way.alone or way.named or way.twice or way.copies)
+    return replace(way, first=first) if plain and number % 6 == 1 else way
+
+
+def messages(statement: Written, text: str, way: Way, first: str) -> list[bytes]:
+    """What is sent; each part is answered by one ReadyForQuery, but for the write, which may have
+    several. `first`: the text of the write before it."""
     if way.named:
         given = ", ".join(_literal(value) for _, value in statement.parameters)
         listed = f"({given})" if given else ""
@@ -80,7 +101,7 @@ def messages(statement: Written, text: str, way: Way) -> list[bytes]:
     else:
         write = query(text)
     begin = query(_RESET if way.alone else f"BEGIN; {_RESET}")
-    parts = [begin, write, query(_STATE)]
+    parts = [begin, *([query(first)] if first else []), write, query(_STATE)]
     if not way.alone:
         parts.append(query("ROLLBACK"))
     if way.named:
@@ -111,14 +132,15 @@ class Side:
     """One side's connection. It is opened again when it breaks."""
 
     def __init__(self, door: Door, owner: Door) -> None:
-        self._door, self._owner_door = door, owner
+        self._door = door
         self._client, self._owner = door.connect(), owner.connect()
         self._data, self._later, self._copies = b"", b"", 0
 
-    def send(self, writes: Sequence[tuple[Written, str, Way]]) -> None:
-        """Put the writes on the way."""
-        for statement, text, way in writes:
-            parts = messages(statement, text, way)
+    def send(self, writes: Sequence[tuple[Written, Way]], say: Callable[[Written], str]) -> None:
+        """Put the writes on the way; `say`: the text of each that is meant for this side."""
+        for statement, way in writes:
+            first = say(way.first) if way.first is not None else ""
+            parts = messages(statement, say(statement), way, first)
             self._data = statement.data
             self._later = b"".join(parts[2:]) if way.copies else b""
             self._client.send(b"".join(parts[:2] if way.copies else parts))
@@ -126,18 +148,21 @@ class Side:
 
     def receive(self, way: Way) -> Outcome:
         """The outcome of the next one."""
-        many = 3 + (not way.alone) + 2 * way.named + (way.twice and way.form.extended)
+        many = way.place + way.parts + 1 + (not way.alone) + way.named
         try:
             got = [self._next(way) for _ in range(many)]
         except (Closed, TimeoutError):
             self._client.close()
             self._client = self._door.connect()
             return Outcome(LOST)
-        start, (state, *_) = 1, got[2 + way.named + (way.twice and way.form.extended) :]
-        parts = got[start : 2 + way.named]
-        answer = _answer(parts)
+        parts = got[way.place : way.place + 1 + way.named]
         tags = [m.body[:-1].decode() for part in parts for m in part if m.tag == b"C"]
-        return Outcome(answer, tuple(t for t in tags if t != "PREPARE"), _state(state))
+        return Outcome(
+            read([message for part in parts for message in part]),
+            tuple(tag for tag in tags if tag != "PREPARE"),
+            _state(got[way.place + way.parts]),
+            any(m.tag == b"E" for m in got[1]) and way.first is not None,
+        )
 
     def _next(self, way: Way) -> list[Message]:
         """Everything up to the next ReadyForQuery; data when a COPY asks for it."""
@@ -167,10 +192,6 @@ class Side:
         self._owner.close()
 
 
-def _answer(parts: Iterable[Sequence[Message]]) -> Answer:
-    return read([message for part in parts for message in part])
-
-
 def _state(found: Sequence[Message]) -> str:
     for message in found:
         if message.tag == b"D":
@@ -189,8 +210,8 @@ class Both:
         """What each write did on either side. Those that stand alone are put back."""
         outcomes = []
         for together in _batches(writes):
-            self.proxy.send([(s, s.sql, way) for s, way in together])
-            self.reference.send([(s, s.reference, way) for s, way in together])
+            self.proxy.send(together, lambda written: written.sql)
+            self.reference.send(together, lambda written: written.reference)
             for _, way in together:
                 found = self.proxy.receive(way), self.reference.receive(way)
                 outcomes.append(found)

@@ -100,6 +100,9 @@ def _judge(
     if CANCELED in (ours.sqlstate, theirs.sqlstate):
         tally.not_comparable["took too long"] += 1
         return ""
+    if proxy.failed or reference.failed:
+        tally.not_comparable["the write before it failed"] += 1
+        return ""
     if theirs.sqlstate == NO_KEY and ours.sqlstate != NO_KEY:
         tally.not_comparable["a view has no key to group by"] += 1
         return ""
