@@ -12,6 +12,7 @@ from typing import Any
 
 from policies import grammar
 from policies.grammar import Node
+from policies.reasons import UNSUPPORTED_SYNTAX, Refusal
 from policies.statement import Statement
 from policies.views import PolicyView
 
@@ -131,6 +132,12 @@ class _Reader:
         for entry in clause["ctes"]:
             with_query = entry["CommonTableExpr"]
             self.found.with_queries.append(with_query)
+            if "SelectStmt" not in with_query["ctequery"]:
+                raise Refusal(
+                    UNSUPPORTED_SYNTAX,
+                    "WITH clause containing a data-modifying statement must be at the top level",
+                    "put WITH in front of the whole statement",
+                )
             inner, name = with_query["ctequery"]["SelectStmt"], with_query["ctename"]
             aliases = grammar.names(with_query.get("aliascolnames", []))
             seen = dict(names)

@@ -281,3 +281,7 @@ UPDATE jobs querywarden_referenced SET t_id = 5 WHERE id = 1
 --# what is recorded as the row before is the row before as wes
 UPDATE t SET a = 'x' FROM t AS old WHERE t.id = 1 AND old.id = 2
 !! UNSUPPORTED_SYNTAX rows written to "t" are recorded as they were, as "old": nothing else can be called so
+
+--# a query inside another does not write as wes
+SELECT * FROM (WITH a AS (DELETE FROM tags WHERE id = 1) SELECT 1) q
+!! UNSUPPORTED_SYNTAX WITH clause containing a data-modifying statement must be at the top level

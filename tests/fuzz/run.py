@@ -1,6 +1,6 @@
 """Random inputs against the engine, a running proxy and the rules reader: `make fuzz`.
 
-    python -m tests.fuzz.run [--seed 1] [--seconds 60] [--only statements|wire|rules] [--keep]
+    python -m tests.fuzz.run [--seed 1] [--seconds 60] [--only PART] [--keep]
 
 Each part runs that long. The same seed and count give the same inputs. Prints progress, then every
 finding with what it takes to see it again. `--keep` adds, for every outcome not seen before, the
@@ -17,6 +17,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,11 +28,20 @@ from policies.pipeline import Snapshot
 from policies.rules import parse
 from proxy.introspect import read_catalog
 from proxy.testing import RunningProxy
-from tests.attacks.catalogue import attacks
-from tests.attacks.conftest import RULES, UPSTREAM_ROLE, USERS
+from tests.attacks.catalogue import Attack, attacks, writes
+from tests.attacks.conftest import RULES, UPSTREAM_ROLE, USERS, WRITERS, WRITING_RULES
 from tests.attacks.worlds import DATABASE, FORMS, Door, World, two_servers
+from tests.attacks.writing_bench import BROAD, BY_KEY, WAYS, Bench
 from tests.fuzz import rules, wire
-from tests.fuzz.checks import Judge, Log, read_rules, still_there, talk, worlds_differ
+from tests.fuzz.checks import (
+    UNSTABLE,
+    Judge,
+    Log,
+    read_rules,
+    still_there,
+    talk,
+    worlds_differ,
+)
 from tests.fuzz.statements import Mutator
 
 HERE = Path(__file__).parent
@@ -102,11 +112,11 @@ def kept(name: str) -> list[str]:
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
-def judge(dsn: str) -> Judge:
+def judge(dsn: str, rules: str = RULES, login: str = "agent_t1") -> Judge:
     """Decides as the proxy before that database does."""
     catalog = asyncio.run(read_catalog(dsn))
-    known = parse(RULES, "rules.yaml")
-    subject = known.subject("agent_t1")
+    known = parse(rules, "rules.yaml")
+    subject = known.subject(login)
     assert subject is not None
     return Judge(Snapshot(known, catalog, b"k" * 32, "fuzz"), subject)
 
@@ -131,6 +141,34 @@ def fuzz_statements(decides: Judge, worlds: Sequence[World], random: Random, to:
         elif decision is not None:
             said = _LITERAL.sub("_", decision.message)[:60]
             to.note(f"refused: {decision.reason.code} {said}", text)
+
+
+def fuzz_writes(decides: Judge, bench: Bench, random: Random, to: Report) -> None:
+    """Decide statements that may write; send those that are allowed as logins that may."""
+    mutator = Mutator([attack.sql for attack in writes()] * 3 + known_statements(), random)
+    while not to.over:
+        text = mutator.next()
+        problem, decision = decides.decided(text.encode("utf-8", "surrogatepass"))
+        if problem:
+            to.wrong(text, problem)
+        if not isinstance(decision, Allow):
+            if decision is not None:
+                to.note(f"refused: {decision.reason.code}", text)
+            continue
+        written = any(plan.write is not None for plan in decision.statements)
+        to.note("writes" if written else "reads", text)
+        if not written:
+            continue
+        try:
+            attack = Attack("fuzz", "fuzz", text, "reject")
+            found = bench.attack(attack, random.choice((BY_KEY, BROAD)), random.choice(WAYS))[0]
+        except UnicodeEncodeError:
+            continue
+        unstable = UNSTABLE.search(text)
+        for line in found:
+            names = "hidden_name came back" in line  # the client's own, in many spellings
+            if not names and not (unstable and "the worlds differ" in line):
+                to.wrong(text, line)
 
 
 def fuzz_wire(door: Door, proxy: RunningProxy, random: Random, to: Report) -> None:
@@ -181,6 +219,29 @@ def running() -> Iterator[tuple[Judge, tuple[World, World], Door, RunningProxy]]
         )
 
 
+@contextmanager
+def writing() -> Iterator[tuple[Judge, Bench]]:
+    """Both worlds for logins that write, and what decides as their proxies do."""
+    with ExitStack() as stack:
+        servers = stack.enter_context(two_servers(writing=True))
+        upstreams = [server.dsn(DATABASE, UPSTREAM_ROLE) for server in servers]
+        proxies = [
+            stack.enter_context(RunningProxy(rules=WRITING_RULES, users=WRITERS, upstream=upstream))
+            for upstream in upstreams
+        ]
+        doors = {}
+        for login, password in WRITERS.items():
+            first, second = (
+                World(name, server, Door("127.0.0.1", proxy.port, login, password))
+                for name, server, proxy in zip("AB", servers, proxies, strict=True)
+            )
+            doors[login] = (first, second)
+            stack.callback(first.close)
+            stack.callback(second.close)
+        pool = stack.enter_context(ThreadPoolExecutor(2))
+        yield judge(upstreams[0], WRITING_RULES, BROAD), Bench(doors, pool)
+
+
 def keep(report: Report) -> None:
     """Add the shortest input of each new outcome to the corpus."""
     path = CORPUS / f"{report.part}.jsonl"
@@ -194,7 +255,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, prog="make fuzz")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--seconds", type=float, default=60.0, help="for each part")
-    parser.add_argument("--only", choices=("statements", "wire", "rules"))
+    parser.add_argument("--only", choices=("statements", "writes", "wire", "rules"))
     parser.add_argument("--keep", action="store_true", help="add to the corpus")
     given = parser.parse_args()
     reports: list[Report] = []
@@ -206,7 +267,10 @@ def main() -> int:
             reports.append(report)
 
     part("rules", fuzz_rules)
-    if given.only != "rules":
+    if given.only in (None, "writes"):
+        with writing() as (writer, bench):
+            part("writes", lambda random, to: fuzz_writes(writer, bench, random, to))
+    if given.only not in ("rules", "writes"):
         with running() as (decides, worlds, door, proxy):
             part("wire", lambda random, to: fuzz_wire(door, proxy, random, to))
             part("statements", lambda random, to: fuzz_statements(decides, worlds, random, to))

@@ -15,7 +15,9 @@ _WORDS = """
     SELECT FROM WHERE AS WITH RECURSIVE UNION ALL EXCEPT LATERAL ONLY JOIN LEFT FULL NATURAL USING
     GROUP BY HAVING ORDER LIMIT OFFSET FETCH FIRST ROWS WITH TIES DISTINCT VALUES TABLE EXISTS IN
     NOT NULL IS CASE WHEN THEN ELSE END CAST ARRAY ROW OVER FILTER WITHIN INTO FOR UPDATE ANY ON
-    TABLESAMPLE
+    TABLESAMPLE INSERT UPDATE DELETE MERGE SET RETURNING DEFAULT CONFLICT DO NOTHING MATCHED
+    excluded old new OVERRIDING ONLY notes tickets parcels pin gone status ctid
+    querywarden_referenced
     COLLATE OPERATOR INTERVAL users orders orgs events products secrets audit_log v_users ssn email
     tenant_id note pg_class pg_catalog public lab.public.users $1 $2 $1::text * . , ; ( ) [ ] ::
     := => = <> < || ~~ @> -> ->> ? 1 1e9 0x1F '' 'x' E'\\\\' U&'\\0061' "users" "Users"
@@ -40,6 +42,11 @@ _FORMS = (
     "PREPARE p AS {0}",
     "DECLARE c CURSOR FOR {0}",
     "WITH RECURSIVE q AS ({0} UNION {0}) TABLE q",
+    "{0} RETURNING *",
+    "WITH q AS ({0}) UPDATE orders SET note = (SELECT min(q::text) FROM q) WHERE id = 101",
+    "UPDATE notes SET body = ({0}) WHERE id = 11 RETURNING *",
+    "INSERT INTO notes (id, user_id, body) {0}",
+    "MERGE INTO orders o USING ({0}) q ON o.id = 101 WHEN MATCHED THEN DELETE",
 )
 _LONGEST = 6000  # bytes; the shapes have larger ones
 

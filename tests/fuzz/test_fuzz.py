@@ -11,9 +11,11 @@ from random import Random
 
 import pytest
 
+from policies.decision import Allow
 from proxy.testing import PostgresServer, RunningProxy
 from tests.attacks.catalogue import HERE as ATTACKS
-from tests.attacks.conftest import RULES, USERS
+from tests.attacks.catalogue import writes
+from tests.attacks.conftest import RULES, USERS, WRITING_RULES
 from tests.attacks.worlds import DATABASE, Door
 from tests.conftest import StartProxy
 from tests.fuzz import rules, wire
@@ -58,6 +60,25 @@ def test_new_statements(decides: Judge) -> None:
         if problem:
             found.append((text, problem))
     assert not found
+
+
+def test_new_writes(upstream: str, postgres: PostgresServer) -> None:
+    assert upstream  # world_writes.sql names the database of world_a.sql
+    scripts = [ATTACKS / f"{name}.sql" for name in ("world_a", "world_writes")]
+    postgres.create_database("fuzz_writes", *scripts)
+    decides = judge(postgres.dsn("fuzz_writes"), WRITING_RULES, "agent_w2")
+    postgres.drop_database("fuzz_writes")
+    mutator = Mutator([attack.sql for attack in writes()], Random("make test"))
+    found, written = [], 0
+    for _ in range(1000):
+        text = mutator.next()
+        problem, decision = decides.decided(text.encode("utf-8", "surrogatepass"))
+        if problem:
+            found.append((text, problem))
+        if isinstance(decision, Allow):
+            written += any(plan.write is not None for plan in decision.statements)
+    assert not found
+    assert written > 50
 
 
 @pytest.mark.parametrize("source", ["kept", "new"])
