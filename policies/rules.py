@@ -28,7 +28,7 @@ from policies.rules_errors import (
     looks_secret,
     translate,
 )
-from policies.rules_models import Capability, RulesFile, fields_at, json_schema
+from policies.rules_models import Capability, Entity, RulesFile, fields_at, json_schema
 from policies.rules_text import Document, merge, read_yaml
 from policies.rules_write_checks import approval_warnings
 from policies.rules_writes import NamedStatement
@@ -64,6 +64,10 @@ class RuleSet(RulesFile):
         return {table_of(n, entity): n for n, entity in self.entities.items() if entity.visible}
 
     @cached_property
+    def _all_by_table(self) -> dict[tuple[str, str], Entity]:
+        return {table_of(name, entity): entity for name, entity in self.entities.items()}
+
+    @cached_property
     def _functions_by_name(self) -> dict[tuple[str, str], str]:
         return {function_of(n, function): n for n, function in self.functions.items()}
 
@@ -78,6 +82,10 @@ class RuleSet(RulesFile):
     def entity_tables(self) -> dict[tuple[str, str], str]:
         """(schema, table) -> entity name; hidden entities are left out, they do not exist."""
         return self._entities_by_table
+
+    def entity_of(self, schema: str, table: str) -> Entity | None:
+        """The entity of a table, hidden ones too."""
+        return self._all_by_table.get((schema, table))
 
     def selectable(self, roles: Iterable[str]) -> dict[str, tuple[str, ...]]:
         """Entity name -> the capabilities that permit reading it, in the order of roles."""

@@ -215,6 +215,11 @@ class Views:
         """What the rules say of a view's relation; None for a system table."""
         return self._rules.entities.get(view.name)
 
+    def listed(self, relation: Relation) -> Entity | None:
+        """What the rules say of a relation, seen by the subject or not; None for one they do not
+        list."""
+        return self._rules.entity_of(relation.schema, relation.name)
+
     def capability(self, name: str) -> Capability:
         """A capability the subject has."""
         return self._rules.capabilities[name]

@@ -278,12 +278,15 @@ def _followers(
                 continue
             changes = assigned.intersection(one.referenced) and "update" in one.follows
             verb = "delete" if removes and "delete" in one.follows else "update" if changes else ""
-            if verb:
-                yield (
-                    f"capabilities.{name}.{verb}.{entity}",
-                    f'"{one.name}" has rows of {other.name} deleted or changed with the rows they'
-                    " refer to, which is not limited by these rules; NO ACTION refuses it",
-                )
+            following = rules.entity_of(other.schema, other.name)
+            if not verb or (following is not None and following.tenant is not None):
+                continue  # rows that follow are looked at when the statement runs
+            why = "is refused, as they are no entity" if following is None else "is not limited"
+            yield (
+                f"capabilities.{name}.{verb}.{entity}",
+                f'"{one.name}" has rows of {other.name} deleted or changed with the rows they refer'
+                f" to, which {why}; NO ACTION refuses just those that are referred to",
+            )
 
 
 def _descendants(relation: Relation, catalog: Catalog) -> Iterator[Relation]:

@@ -113,6 +113,12 @@ class Target:
         return self.kind == "DeleteStmt" and self.entity.soft_delete is not None and not hard
 
     @property
+    def removes(self) -> bool:
+        """Whether it may take rows away for good."""
+        rule = self.delete
+        return rule is not None and (rule.hard or self.entity.soft_delete is None)
+
+    @property
     def returned(self) -> PolicyView:
         """What RETURNING shows of it: a row that is only marked comes back as it was."""
         if not self.marks:

@@ -19,6 +19,7 @@ from policies.reasons import FIELD_NOT_ALLOWED, INVARIANT_VIOLATED, Refusal
 from policies.scopes import own
 from policies.sql import identifier
 from policies.views import PolicyView
+from policies.writes.followers import followers
 from policies.writes.raising import raised
 from policies.writes.target import Target
 
@@ -39,6 +40,7 @@ def _conditions(target: Target) -> Iterator[tuple[str, Check]]:
         if target.scope and _may_leave(target):
             yield target.scope, left(target)
         yield from references(target)
+    yield from followers(target)
     yield from invariants(target)
 
 
