@@ -16,7 +16,7 @@ from policies.decision import Check
 from policies.reasons import FIELD_NOT_ALLOWED, Refusal
 from policies.scopes import own
 from policies.sql import identifier, literal
-from policies.writes.target import Target
+from policies.writes.target import Target, as_check
 
 FOLLOWER = identifier("querywarden_follower")
 
@@ -65,7 +65,7 @@ def _follow(
     foreign = f"({own(entity.tenant, FOLLOWER)} = {literal(tenant)}) IS NOT TRUE"
     table = f"{identifier(relation.schema)}.{identifier(relation.name)} AS {FOLLOWER}"
     found = f"NOT EXISTS (SELECT 1 FROM {table} WHERE {' AND '.join([*same, foreign])})"
-    yield found, _check(_elsewhere(target))
+    yield found, as_check(_elsewhere(target))
 
 
 def _elsewhere(target: Target) -> Refusal:
@@ -75,8 +75,3 @@ def _elsewhere(target: Target) -> Refusal:
         "ask whoever keeps the rules to run: querywarden check",
         table=target.name,
     )
-
-
-def _check(refusal: Refusal) -> Check:
-    reason = refusal.reason
-    return Check(reason.sqlstate, reason.code, refusal.message, refusal.hint, table=refusal.table)

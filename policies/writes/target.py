@@ -193,18 +193,20 @@ class Target:
 
     def forced_check(self, column: str) -> int:
         """The check that a column with the subject's value gets no other."""
-        refusal = moved(self, column)
-        return self.check(
-            Check(
-                refusal.reason.sqlstate,
-                refusal.reason.code,
-                refusal.message,
-                refusal.hint,
-                table=refusal.table,
-                column=refusal.column,
-                rule=refusal.rule,
-            )
-        )
+        return self.check(as_check(moved(self, column)))
+
+
+def as_check(refusal: Refusal) -> Check:
+    """The check of which a refusal is what the client gets."""
+    return Check(
+        refusal.reason.sqlstate,
+        refusal.reason.code,
+        refusal.message,
+        refusal.hint,
+        table=refusal.table,
+        column=refusal.column,
+        rule=refusal.rule,
+    )
 
 
 def moved(target: Target, column: str) -> Refusal:

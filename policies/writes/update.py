@@ -27,7 +27,7 @@ from policies.statement import Edit
 from policies.writes import keys
 from policies.writes.raising import ARGUMENT, is_plain, only, unchanged, unmasked
 from policies.writes.spans import EQUALS, unclear
-from policies.writes.target import Demand, Target, check_readable, moved
+from policies.writes.target import Demand, Target, as_check, check_readable, moved
 
 EXCLUDED = "excluded"  # what ON CONFLICT calls the row that was to be inserted
 KINDS_OF_TIME = frozenset({"date", "timestamp without time zone", "timestamp with time zone"})
@@ -239,15 +239,8 @@ def value_of(target: Target, entry: Node) -> str:
 
 def _unwritable(target: Target, name: str) -> Check:
     refusal = _not_assignable(target, name, "it can only stay what it is")
-    return Check(
-        refusal.reason.sqlstate,
-        refusal.reason.code,
-        refusal.message,
-        refusal.hint,
-        table=target.name,
-        column=name,
-        rule=f"capabilities.{target.capability}.update.{target.name}.columns",
-    )
+    refusal.rule = f"capabilities.{target.capability}.update.{target.name}.columns"
+    return as_check(refusal)
 
 
 def edit_assignments(target: Target, entries: list[Node]) -> None:

@@ -21,7 +21,7 @@ from policies.sql import identifier
 from policies.views import PolicyView
 from policies.writes.followers import followers
 from policies.writes.raising import raised
-from policies.writes.target import Target
+from policies.writes.target import Target, as_check
 
 REFERENCED = "querywarden_referenced"  # the table a foreign key points at
 
@@ -79,14 +79,14 @@ def _columns_of(condition: str | None) -> set[str | None]:
 
 
 def left(target: Target) -> Check:
-    return Check(
-        FIELD_NOT_ALLOWED.sqlstate,
-        FIELD_NOT_ALLOWED.code,
+    refusal = Refusal(
+        FIELD_NOT_ALLOWED,
         f'a row written to "{target.name}" would not be one you may see',
         "write values that keep it within what you may see",
         table=target.name,
         rule=f"entities.{target.name}",
     )
+    return as_check(refusal)
 
 
 # It points at rows the subject sees.
