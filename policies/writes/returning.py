@@ -317,7 +317,11 @@ def image_of(target: Target) -> str:
 def _before(target: Target) -> str:
     views = target.statement.views
     if target.statement.catalog.server_version >= 180000:
-        return _object(views.called(target.view, identifier(_as_it_was(target))))
+        old = views.called(target.view, identifier(_as_it_was(target)))
+        made = "onConflictClause" in target.node or target.kind == "MergeStmt"
+        if not made or not target.key:
+            return _object(old)
+        return f"CASE WHEN {own(target.key[0], old.inner)} IS NOT NULL THEN {_object(old)} END"
     if not target.key:
         return "NULL"
     old = views.called(target.view, identifier(EARLIER))

@@ -154,8 +154,8 @@ INSERT INTO pairs (a, b) VALUES (1, 2) RETURNING a, org
 >> INSERT INTO "public"."pairs" (a, b, "org") VALUES (1, 2, CAST('1' AS integer)) RETURNING a, org
 
 --# into a table nobody may insert into as wes
-INSERT INTO t (a) VALUES ('x')
-!! WRITE_DISABLED INSERT on "t" is not allowed: your login may not
+INSERT INTO s (x) VALUES ('x')
+!! WRITE_DISABLED INSERT on "s" is not allowed: your login may not
 
 --# upsert as wes
 INSERT INTO tags (x, n) VALUES ('a', 1) ON CONFLICT (id) DO UPDATE SET x = excluded.x WHERE tags.n > 1

@@ -78,6 +78,7 @@ capabilities:
     copy: true
     reason: optional
   audited:
+    insert: {t: {columns: [id, a]}}
     update: {t: {columns: [a]}}
     delete: {t: {}}
     approval: {by: [clerk]}

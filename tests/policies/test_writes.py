@@ -238,3 +238,10 @@ def test_errors_may_say_what_the_subject_sees() -> None:
     shown = _write("UPDATE jobs SET title = 'x' WHERE id = 1").shown
     assert {"jobs", "title", "mail", "jobs_title_key"} <= shown
     assert not {"secret", "hidden"} & shown
+
+
+def test_a_row_that_is_new_was_nothing_before() -> None:
+    sql = "INSERT INTO t (id, a) VALUES (1, 'x') ON CONFLICT (id) DO UPDATE SET a = excluded.a"
+    decision = ask(sql, "wes")
+    assert isinstance(decision, Allow), decision
+    assert b"""'before', CASE WHEN "old"."id" IS NOT NULL THEN""" in decision.text
