@@ -16,7 +16,7 @@ from tests.attacks.catalogue import Attack, attacks, writes
 from tests.attacks.conftest import Worlds
 from tests.attacks.test_harness import SLOW
 from tests.attacks.verdict import Tally, unexpected
-from tests.attacks.worlds import SETUP_VARIABLE
+from tests.attacks.worlds import BOUND, SETUP_VARIABLE
 from tests.attacks.writing_bench import BROAD, BY_KEY, COLLIDING, DAMAGE, WAYS, Bench
 
 COLLISIONS = ("write_conflict", "constraint_conflict_oracles")
@@ -42,7 +42,9 @@ def test_attack(attack: Attack, bench: Bench, tally: Tally) -> None:
     for way in WAYS if ALL else {WAYS[0], WAYS[turn]}:
         problems, seen = bench.attack(attack, BY_KEY, way)
         found += problems
-        if attack in writes() and (wrong := unexpected(attack, seen, 180000)):
+        # a parameter in place of a constant has no type where the constant had one
+        untyped = way[0] == BOUND and {state[:2] for state in seen.sqlstates} == {"42"}
+        if attack in writes() and not untyped and (wrong := unexpected(attack, seen, 180000)):
             found.append(f"{BY_KEY} {way[0]}: {wrong}\n  {seen.describe()}")
     for way in WAYS if ALL else (WAYS[turn - 1],):
         found += bench.attack(attack, BROAD, way)[0]
