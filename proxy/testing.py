@@ -183,7 +183,8 @@ class RunningProxy:
         path = self.directory / "records"
         if not path.exists():
             return []
-        return [json.loads(line) for line in path.read_bytes().splitlines() if line.strip()]
+        whole = path.read_bytes().rpartition(b"\n")[0]  # the last line may still be being written
+        return [json.loads(line) for line in whole.splitlines() if line.strip()]
 
     def http(self, path: str) -> tuple[int, str]:
         """Status and body of a GET from the admin address; status 0 when nobody answers."""
