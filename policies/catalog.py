@@ -214,6 +214,19 @@ class Catalog:
         return {relation.oid: relation for relation in self.relations}
 
     @cached_property
+    def referring(self) -> dict[int, tuple[tuple[Relation, Constraint], ...]]:
+        """Foreign keys by the OID of what they refer to, with their relations; what partitions have
+        from their table is the table's."""
+        found: dict[int, list[tuple[Relation, Constraint]]] = {}
+        for relation in self.relations:
+            parents = [self.by_oid[oid] for oid in relation.parents if oid in self.by_oid]
+            theirs = {one.references for parent in parents for one in parent.constraints}
+            for constraint in relation.constraints:
+                if constraint.kind == "f" and constraint.references not in theirs:
+                    found.setdefault(constraint.references, []).append((relation, constraint))
+        return {oid: tuple(keys) for oid, keys in found.items()}
+
+    @cached_property
     def by_name(self) -> dict[tuple[str, str], Relation]:
         """(schema, name) -> relation."""
         return {(r.schema, r.name): r for r in self.relations}

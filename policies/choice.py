@@ -15,8 +15,8 @@ from policies.comments import CAPABILITY
 from policies.grammar import Node
 from policies.reasons import CAPABILITY_REQUIRED, Refusal
 from policies.statement import Statement
+from policies.writes.shape import VERBS
 
-_WRITES = frozenset({"InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt"})
 _READS = frozenset({"SelectStmt", "ExplainStmt", "DeclareCursorStmt", "PrepareStmt"})
 
 
@@ -54,4 +54,4 @@ def only_reads(kind: str, node: Node) -> bool:
 
 
 def _writes(node: Node) -> bool:
-    return any(key in _WRITES for key, _ in grammar.walk(node))
+    return any(key in VERBS for key, _ in grammar.walk(node))

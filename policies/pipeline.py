@@ -333,7 +333,7 @@ def _facts_before(raw: Raw) -> Facts:
 
 
 def _facts_after(facts: Facts, statement: Statement) -> Facts:
-    seen = [use.view for use in statement.uses] + [target.view for target in statement.targets]
+    seen = list(statement.views_by_node.values())
     effects = {e: None for view in seen for e in view.effects}
     for use in statement.uses:
         if id(use.relation.node) in statement.fences:
@@ -379,7 +379,7 @@ def _fields_read(statement: Statement) -> tuple[str, ...]:
 
 def _hints(statement: Statement) -> dict[str, str]:
     """For an unknown column: what there is instead. It names only what the subject sees."""
-    views = [use.view for use in statement.uses] + [target.view for target in statement.targets]
+    views = statement.views_by_node.values()
     lists = [f"{view.name} has: {', '.join(view.columns)}" for view in views]
     return {"42703": "; ".join(dict.fromkeys(lists))} if lists else {}
 

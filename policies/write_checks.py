@@ -272,21 +272,18 @@ def _followers(
     numbers = {column.name: column.number for column in relation.columns}
     assigned = {numbers.get(column) for column in update.columns} if update is not None else set()
     removes = delete is not None and (delete.hard or rules.entities[entity].soft_delete is None)
-    for other in catalog.relations:
-        for one in other.constraints:
-            if one.kind != "f" or one.references != relation.oid:
-                continue
-            changes = assigned.intersection(one.referenced) and "update" in one.follows
-            verb = "delete" if removes and "delete" in one.follows else "update" if changes else ""
-            following = rules.entity_of(other.schema, other.name)
-            if not verb or (following is not None and following.tenant is not None):
-                continue  # rows that follow are looked at when the statement runs
-            why = "is refused, as they are no entity" if following is None else "is not limited"
-            yield (
-                f"capabilities.{name}.{verb}.{entity}",
-                f'"{one.name}" has rows of {other.name} deleted or changed with the rows they refer'
-                f" to, which {why}; NO ACTION refuses just those that are referred to",
-            )
+    for other, one in catalog.referring.get(relation.oid, ()):
+        changes = assigned.intersection(one.referenced) and "update" in one.follows
+        verb = "delete" if removes and "delete" in one.follows else "update" if changes else ""
+        following = rules.entity_of(other.schema, other.name)
+        if not verb or (following is not None and following.tenant is not None):
+            continue  # rows that follow are looked at when the statement runs
+        why = "is refused, as they are no entity" if following is None else "is not limited"
+        yield (
+            f"capabilities.{name}.{verb}.{entity}",
+            f'"{one.name}" has rows of {other.name} deleted or changed with the rows they refer'
+            f" to, which {why}; NO ACTION refuses just those that are referred to",
+        )
 
 
 def _descendants(relation: Relation, catalog: Catalog) -> Iterator[Relation]:

@@ -27,14 +27,17 @@ from policies.writes.written import check_of
 
 def write(statement: Statement) -> None:
     """Add the edits of every writing statement, and fill `statement.write`."""
+    silent = False
     for target in statement.targets:
         WRITERS[target.kind](target)
         check, image = check_of(target), returning.image_of(target)
         if target.kind == "MergeStmt":
             merge.check_returned(target, check, image)
         returning.rewrite(target, check, image)
+        if target.outermost and "returningClause" not in target.node:
+            silent = bool(check or image)
     if statement.targets:
-        statement.write = obligations(statement)
+        statement.write = obligations(statement, silent=silent)
 
 
 def _update(target: Target) -> None:
@@ -75,8 +78,9 @@ WRITERS: Final[dict[str, Callable[[Target], None]]] = {
 }
 
 
-def obligations(statement: Statement) -> Write:
-    """What the session must see to when a statement with these targets runs. Raises Refusal."""
+def obligations(statement: Statement, *, silent: bool) -> Write:
+    """What the session must see to when a statement with these targets runs. `silent`: rows come
+    back though the client asks for none. Raises Refusal."""
     targets = statement.targets
     top = next((target for target in targets if target.outermost), None)
     for target in targets:
@@ -97,7 +101,6 @@ def obligations(statement: Statement) -> Write:
         )
     inside = sum(target.bound or 0 for target in targets if target is not top)
     most, rule = update.most_rows(top or targets[0])
-    asked = top is None or "returningClause" in top.node
     invariants = [
         (name, "constraint" if known.constraint else "statement", known.constraint or "")
         for target in targets
@@ -111,7 +114,7 @@ def obligations(statement: Statement) -> Write:
         most_rule=rule,
         inside=inside,
         tag="DELETE" if top is not None and top.marks else "",
-        silent=not asked and top is not None and _is_watched(top),
+        silent=silent,
         images=capability.images,
         checks=tuple(statement.checks),
         constraints=tuple((known, name) for name, _, known in invariants if known),
@@ -123,13 +126,6 @@ def obligations(statement: Statement) -> Write:
         ),
         consent=_consent(statement.capability, capability),
     )
-
-
-def _is_watched(target: Target) -> bool:
-    """Whether rows come back though the client asks for none."""
-    if target.kind == "CopyStmt":
-        return False
-    return bool(check_of(target) or returning.image_of(target))
 
 
 def _is_enforced(target: Target, invariant: Invariant) -> bool:

@@ -53,7 +53,7 @@ def copy_in(statement: Statement) -> None:
     condition = condition_of(target)
     where = f" WHERE {condition}" if condition else ""
     statement.output = f"COPY {name} ({columns}) FROM STDIN{options.text()}{where}".encode()
-    statement.write = replace(obligations(statement), copies_in=True)
+    statement.write = replace(obligations(statement, silent=False), copies_in=True)
     prove_copy_in(target)
 
 

@@ -23,21 +23,9 @@ FOLLOWER = identifier("querywarden_follower")
 
 def followers(target: Target) -> Iterator[tuple[str, Check]]:
     """What must hold of the rows that follow, as SQL, and what is said when it does not."""
-    for relation, constraint in _referring(target):
+    for relation, constraint in target.statement.catalog.referring.get(target.relation.oid, ()):
         if _changes(target, constraint):
             yield from _follow(target, relation, constraint)
-
-
-def _referring(target: Target) -> Iterator[tuple[Relation, Constraint]]:
-    """Foreign keys to the target; those of partitions are their table's."""
-    catalog, oid = target.statement.catalog, target.relation.oid
-    for relation in catalog.relations:
-        parents = [
-            catalog.by_oid[parent] for parent in relation.parents if parent in catalog.by_oid
-        ]
-        if any(c.references == oid for parent in parents for c in parent.constraints):
-            continue
-        yield from ((relation, c) for c in relation.constraints if c.references == oid)
 
 
 def _changes(target: Target, constraint: Constraint) -> bool:

@@ -85,9 +85,7 @@ def _given(target: Target, clause: Node) -> tuple[str, ...]:
 
 def marks(target: Target, clause: Node) -> bool:
     """Whether a DELETE among the actions marks rows in place of removing them."""
-    hard = target.delete is not None and target.delete.hard
-    deletes = clause["commandType"] == "CMD_DELETE"
-    return deletes and target.entity.soft_delete is not None and not hard
+    return clause["commandType"] == "CMD_DELETE" and target.keeps_rows
 
 
 def check_merge(target: Target) -> None:

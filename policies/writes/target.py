@@ -98,8 +98,7 @@ class Target:
     @property
     def has_children(self) -> bool:
         """Whether its rows are also those of other tables: partitions, or tables that inherit."""
-        oid = self.relation.oid
-        return any(oid in other.parents for other in self.statement.catalog.relations)
+        return self.relation.oid in self.statement.catalog.inherited
 
     @property
     def key_is_unique(self) -> bool:
@@ -107,16 +106,20 @@ class Target:
         return is_unique(self.key, self.entity, self.relation, self.statement.catalog)
 
     @property
+    def keeps_rows(self) -> bool:
+        """Whether deleting marks rows in place of removing them."""
+        hard = self.delete is not None and self.delete.hard
+        return self.entity.soft_delete is not None and not hard
+
+    @property
     def marks(self) -> bool:
         """Whether it is a DELETE that marks rows in place of removing them."""
-        hard = self.delete is not None and self.delete.hard
-        return self.kind == "DeleteStmt" and self.entity.soft_delete is not None and not hard
+        return self.kind == "DeleteStmt" and self.keeps_rows
 
     @property
     def removes(self) -> bool:
         """Whether it may take rows away for good."""
-        rule = self.delete
-        return rule is not None and (rule.hard or self.entity.soft_delete is None)
+        return self.delete is not None and not self.keeps_rows
 
     @property
     def returned(self) -> PolicyView:
@@ -239,7 +242,7 @@ def target_of(kind: str, node: Node, site: Site, outermost: bool, statement: Sta
             f'relation "{written}" does not exist or is not visible to you',
             "visible: " + (", ".join(statement.views.names) or "nothing"),
         )
-    if found.kind not in ("r", "p") or found.rewritten:
+    if found.kind not in ("r", "p"):
         verb = VERBS.get(kind, "COPY")
         raise Refusal(
             UNSUPPORTED_SYNTAX,

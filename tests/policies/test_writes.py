@@ -7,18 +7,21 @@ policies/writes/update.py and policies/writes/written.py.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from policies import grammar
-from policies.decision import Allow, Write
-from policies.pipeline import STEPS
+from policies.decision import Allow, Deny, Write
+from policies.pipeline import STEPS, Snapshot
 from policies.reasons import Refusal
+from policies.rules import parse
 from policies.steps.prove import prove
 from policies.writes import raising
 from policies.writes.keys import Named, named
 from policies.writes.shape import shape
 from policies.writes.spans import region
-from tests.policies.lab import ask, begun
+from tests.policies.lab import CATALOG, RULES, ask, begun
 
 
 def _named(condition: str, *key: str) -> Named | None:
@@ -245,3 +248,14 @@ def test_a_row_that_is_new_was_nothing_before() -> None:
     decision = ask(sql, "wes")
     assert isinstance(decision, Allow), decision
     assert b"""'before', CASE WHEN "old"."id" IS NOT NULL THEN""" in decision.text
+
+
+def test_a_table_with_rules_of_the_database_is_not_written() -> None:
+    relations = tuple(
+        replace(relation, rewritten=relation.name == "tags") for relation in CATALOG.relations
+    )
+    catalog = replace(CATALOG, relations=relations)
+    snapshot = Snapshot(parse(RULES, "lab.yaml"), catalog, b"k" * 32, "v1")
+    decision = ask("DELETE FROM tags WHERE id = 1", "wes", snapshot)
+    assert isinstance(decision, Deny)
+    assert decision.message == '"tags" has rules of the database, which turn a write into others'
