@@ -25,7 +25,7 @@ from policies.reasons import (
 )
 from policies.sql import identifier, literal
 from policies.statement import Statement
-from policies.steps.resolve import no_relation
+from policies.visible import visible
 
 _FORMATS = frozenset({"text", "csv", "binary"})
 _SIGNS = ("delimiter", "null", "quote", "escape")
@@ -180,11 +180,8 @@ def _select(relation: Node, columns: Sequence[str]) -> Node:
 def _columns(outer: Statement) -> Sequence[str]:
     """The columns named, or those COPY means without: all that are not generated."""
     relation = outer.node["relation"]
-    known = outer.catalog.find(relation.get("schemaname", ""), relation["relname"])
-    view = outer.views.find(known) if known is not None else None
-    if known is None or view is None:
-        schema = relation.get("schemaname")
-        raise no_relation(".".join(filter(None, (schema, relation["relname"]))), outer)
+    view = visible(relation, outer)
+    known = view.relation
     if known.kind != "r":
         raise Refusal(
             UNSUPPORTED_SYNTAX,

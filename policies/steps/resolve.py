@@ -29,14 +29,14 @@ from policies.lookups import (
 )
 from policies.places import PINNED
 from policies.reasons import (
-    RELATION_NOT_ALLOWED,
     TYPE_NOT_ALLOWED,
     UNSUPPORTED_SYNTAX,
     Refusal,
 )
 from policies.sql import identifier
-from policies.statement import Edit, GuardUse, Relation, Site, Statement, Use
+from policies.statement import Edit, GuardUse, Statement, Use
 from policies.steps.read import check_type
+from policies.visible import no_relation, visible
 from policies.writes.target import target_of
 
 
@@ -52,7 +52,8 @@ def resolve(statement: Statement) -> None:
         if _names_with_query(site.table) != relation.with_query:
             raise Refusal(UNSUPPORTED_SYNTAX, "the WITH queries cannot be told from tables here")
         if not relation.with_query:
-            statement.uses.append(_use(site, relation, statement))
+            view = visible(relation.node, statement)
+            statement.uses.append(Use(site, relation, view))
     _shorten_columns(statement)
     empty, spread = set(), set()
     statement.lookups = list(find(statement.node))
@@ -84,27 +85,6 @@ def _shorten_columns(statement: Statement) -> None:
         following = [token for token in statement.tokens if token.start >= place][:3]
         if len(following) == 3 and following[1].name == "ASCII_46":
             statement.edits.append(Edit(place, following[2].start, ""))
-
-
-def _use(site: Site, relation: Relation, statement: Statement) -> Use:
-    node = relation.node
-    schema, name = node.get("schemaname", ""), node["relname"]
-    written = f"{schema}.{name}" if schema else name
-    database = node.get("catalogname", statement.catalog.database)
-    found = statement.catalog.find(schema, name) if database == statement.catalog.database else None
-    view = statement.views.find(found, statement.hidden) if found is not None else None
-    if view is None:
-        raise no_relation(written, statement)
-    return Use(site, relation, view)
-
-
-def no_relation(written: str, statement: Statement) -> Refusal:
-    """One answer for what does not exist and for what is hidden, so that it tells nothing."""
-    return Refusal(
-        RELATION_NOT_ALLOWED,
-        f'relation "{written}" does not exist or is not visible to you',
-        "visible: " + (", ".join(statement.views.names) or "nothing"),
-    )
 
 
 def _names_with_query(table: exp.Table) -> bool:

@@ -19,7 +19,6 @@ from policies.masks import cast_name
 from policies.reasons import (
     COLUMN_NOT_FOUND,
     FIELD_NOT_ALLOWED,
-    RELATION_NOT_ALLOWED,
     UNSUPPORTED_SYNTAX,
     Refusal,
 )
@@ -28,6 +27,7 @@ from policies.rules_writes import DeleteRule, InsertRule, UpdateRule
 from policies.sql import identifier, literal
 from policies.statement import Site, Statement
 from policies.views import PolicyView
+from policies.visible import no_relation, visible
 from policies.writes.keys import is_unique
 from policies.writes.shape import VERBS
 from policies.writes.spans import Region, region
@@ -133,21 +133,13 @@ class Target:
         return replace(self.view, expressions=shown)
 
     @property
-    def owner(self) -> str | None:
-        """The column of the owner, when the subject is limited to its own rows."""
-        owner = self.entity.owner
-        if owner is None or not owner.holds_for(self.statement.subject.roles):
-            return None
-        return owner.column
-
-    @property
     def forced(self) -> dict[str, str]:
         """Columns whose value is the subject's, and that value as a literal."""
         subject, found = self.statement.subject, {}
         if self.entity.tenant is not None and subject.tenant is not None:
             found[self.entity.tenant] = literal(subject.tenant)
         owner = self.entity.owner
-        if owner is not None and self.owner is not None:
+        if owner is not None and owner.holds_for(subject.roles):
             try:
                 value = subject.value(owner.attribute)
             except KeyError:
@@ -230,18 +222,10 @@ def moved(target: Target, column: str) -> Refusal:
 def target_of(kind: str, node: Node, site: Site, outermost: bool, statement: Statement) -> Target:
     """The target of a writing statement. Raises Refusal when the subject does not see it."""
     relation = node["relation"]
-    schema, name = relation.get("schemaname", ""), relation["relname"]
-    written = f"{schema}.{name}" if schema else name
-    database = relation.get("catalogname", statement.catalog.database)
-    found = statement.catalog.find(schema, name) if database == statement.catalog.database else None
-    view = statement.views.find(found) if found is not None else None
-    entity = statement.views.entity(view) if view is not None else None
-    if found is None or view is None or entity is None:
-        raise Refusal(
-            RELATION_NOT_ALLOWED,
-            f'relation "{written}" does not exist or is not visible to you',
-            "visible: " + (", ".join(statement.views.names) or "nothing"),
-        )
+    view = visible(relation, statement)
+    found, entity = view.relation, statement.views.entity(view)
+    if entity is None:  # a system table
+        raise no_relation(view.name if "schemaname" in relation else found.name, statement)
     if found.kind not in ("r", "p"):
         verb = VERBS.get(kind, "COPY")
         raise Refusal(

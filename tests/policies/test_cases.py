@@ -2,7 +2,8 @@
 
 A step without a file of its own is seen in every case: policies/steps/generate.py.
 policies/named.py is in named.sql, policies/lookups.py in resolve.sql, policies/qualified.py in
-confine.sql, policies/locks.py in authorize.sql, policies/joins.py in joins.sql.
+confine.sql, policies/visible.py in resolve.sql, policies/locks.py in authorize.sql,
+policies/joins.py in joins.sql.
 """
 
 from __future__ import annotations
